@@ -1,0 +1,45 @@
+"""Agent Market's core: a market in which agents buy and sell work and resources.
+
+A buyer posts a task as a reverse auction, providers bid, and the mechanism decides who wins and what is
+paid. Agents post demand for resources and offers of them, and the market clears both at one price.
+
+How it works. The market's memory is streams of events: one per auction, per resource, per agent.
+
+    decide(state, command, facts) -> events    may refuse (a Rejection), changes nothing
+    evolve(state, event)          -> state     never refuses, never calls a mechanism
+
+`handle` composes the two over the streams that one command touches. The core never touches the world: time,
+ids and chance come in as `Facts`, so the same events always give the same state and the same award. Money
+is exact (`values`); scores are in credits and lower is better; ties fall by a nonce that was committed to
+before anybody bid (`mechanisms.scoring`); what one agent may see is `observation`.
+
+Read in this order: values, commands, events, rejections, lifecycle, mechanisms, auction, resource, agent,
+handle, observation, market. Embed it with `Market`, or its two faces `ReverseAuction` and `DemandAggregator`.
+"""
+
+from market_core.commands import Condition, Requirements, Scoring
+from market_core.market import (
+    Aggregation,
+    AuctionRequest,
+    Award,
+    Bid,
+    DemandAggregator,
+    Market,
+    ReverseAuction,
+)
+from market_core.rejections import Code, Rejection
+
+__all__ = [
+    "Aggregation",
+    "AuctionRequest",
+    "Award",
+    "Bid",
+    "Code",
+    "Condition",
+    "DemandAggregator",
+    "Market",
+    "Rejection",
+    "Requirements",
+    "ReverseAuction",
+    "Scoring",
+]

@@ -1,0 +1,51 @@
+"""Canonical JSON and the chain hash: one content, one text, one digest, on every machine."""
+
+import hashlib
+import json
+from datetime import datetime
+from decimal import Decimal
+
+from market_core.values import plain, shown
+
+GENESIS = "0" * 64
+"""The hash before a stream's first event."""
+
+
+def _plain_value(value: object) -> object:
+    if isinstance(value, Decimal):
+        return plain(value)
+    if isinstance(value, datetime):
+        return shown(value)
+    raise TypeError(f"no canonical form for {type(value).__name__}")
+
+
+_ENCODER = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=_plain_value
+)
+
+
+def canonical(value: object) -> str:
+    """Return the canonical JSON of `value`: keys sorted, no spaces, decimals and instants as text.
+
+    Raises ValueError for NaN and infinity, TypeError for what JSON cannot hold.
+
+    >>> canonical({"b": Decimal("0.50"), "a": [1, None]})
+    '{"a":[1,null],"b":"0.5"}'
+    """
+    return _ENCODER.encode(value)
+
+
+def digest(*parts: bytes | str) -> str:
+    """Return the SHA-256, in hex, of the parts one after another (text as UTF-8)."""
+    hashed = hashlib.sha256()
+    for part in parts:
+        hashed.update(part.encode() if isinstance(part, str) else part)
+    return hashed.hexdigest()
+
+
+def chain_hash(previous: str, stream: str, version: int, body: str) -> str:
+    """Return the hash of event number `version` (from 1) of `stream`, whose canonical JSON is `body`.
+
+    It covers the event before it, so an edit, a swap or a gap anywhere shows in every later hash.
+    """
+    return digest(previous, "\0", stream, "\0", str(version), "\0", body)

@@ -1,0 +1,288 @@
+"""What an agent may ask the market for. Each model is also the argument list of the tool of that name.
+
+A command that exists holds only valid values (`values`); whether the market agrees is for `decide`.
+`agent` is who acts. Descriptions are what a caller reads, so they say unit, range and default.
+"""
+
+from decimal import Decimal
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+
+from market_core.values import (
+    AgentId,
+    Duration,
+    Instant,
+    LongText,
+    Money,
+    Name,
+    ObjectId,
+    PositiveMoney,
+    Quantity,
+    Scalar,
+    Share,
+    ShortText,
+    ShownName,
+    TaskText,
+)
+
+PaymentRule = Literal["pay_as_bid", "second_price"]
+
+
+class Model(BaseModel):
+    """A frozen value that refuses unknown fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Condition(Model):
+    """What one attribute must be. With `optional`, a bidder that does not state it passes."""
+
+    equals: Scalar | None = None
+    min: Scalar | None = None
+    max: Scalar | None = None
+    any_of: Annotated[tuple[Scalar, ...], Field(strict=False, max_length=50)] = ()
+    optional: bool = False
+
+    @model_validator(mode="after")
+    def _says_one_thing(self) -> Self:
+        ways = [self.equals is not None, self.min is not None or self.max is not None, bool(self.any_of)]
+        if sum(ways) != 1:
+            raise ValueError("must have exactly one of: equals, any_of, or min and/or max")
+        for bound in (self.min, self.max):
+            if bound is not None and (isinstance(bound, bool | str)):
+                raise ValueError("min and max must be numbers")
+        return self
+
+
+def _condition(value: object) -> object:
+    """Read a bare value as `equals`: {"language": "python"} says what it means."""
+    return {"equals": value} if isinstance(value, bool | int | float | str) else value
+
+
+ConditionField = Annotated[Condition, BeforeValidator(_condition)]
+
+
+def _unique(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(dict.fromkeys(values))
+
+
+Names = Annotated[tuple[Name, ...], Field(strict=False, max_length=50)]
+AgentIds = Annotated[tuple[AgentId, ...], Field(strict=False, max_length=500)]
+Attributes = Annotated[
+    dict[Name, Scalar],
+    Field(max_length=50),
+    WithJsonSchema({"type": "object", "additionalProperties": {"type": ["string", "number", "boolean"]}}),
+]
+
+
+class Requirements(Model):
+    """What a bidder must be able to do and to state."""
+
+    capabilities: Annotated[Names, Field(description="each must be registered by the bidder")] = ()
+    attributes: Annotated[
+        dict[Name, ConditionField],
+        Field(
+            max_length=50,
+            description="{name: value | {min, max} | {any_of: [...]}}; add optional: true to let silence pass",
+        ),
+        WithJsonSchema({"type": "object"}),
+    ] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _each_capability_once(self) -> Self:
+        object.__setattr__(self, "capabilities", _unique(self.capabilities))
+        return self
+
+
+class Bonus(Model):
+    """Credits taken off the score of a bid whose attribute is as wanted."""
+
+    attribute: Name
+    bonus: Money
+    when: Annotated[ConditionField, WithJsonSchema({"description": "as in requirements.attributes"})] = (
+        Condition(equals=True)
+    )
+
+
+class Scoring(Model):
+    """What a bid's time, quality and attributes are worth to the buyer, in credits."""
+
+    time_price: Annotated[Money, Field(description="credits per second of estimated_time")] = Decimal(0)
+    quality_price: Annotated[Money, Field(description="credits for quality 1 rather than 0")] = Decimal(0)
+    attribute_bonus: Annotated[
+        tuple[Bonus, ...],
+        Field(strict=False, max_length=50, description="[{attribute, bonus, when}]; when defaults to true"),
+    ] = ()
+
+
+class Command(Model):
+    """Somebody's request, with who makes it."""
+
+    agent: Annotated[AgentId, Field(description="who acts: your agent id, such as claude or acme/reviewer-2")]
+
+
+class CreateAuction(Command):
+    """Post a task as a sealed reverse auction."""
+
+    task: Annotated[TaskText, Field(description="what is bought, one line, at most 200 characters")]
+    description: Annotated[
+        LongText, Field(description="details and acceptance criteria, at most 4,000 characters")
+    ] = ""
+    requirements: Annotated[Requirements, Field(description="who may bid")] = Requirements()
+    max_price: Annotated[
+        PositiveMoney | None, Field(description="the most you pay, credits; dearer bids are refused")
+    ] = None
+    payment_rule: Annotated[
+        PaymentRule,
+        Field(
+            description="pay_as_bid: the winner gets its cost. second_price: the cost at which it would "
+            "just still have won, so bidders do best to bid their true cost"
+        ),
+    ] = "pay_as_bid"
+    scoring: Annotated[
+        Scoring,
+        Field(description="weights in credits; the bid with the lowest score wins. Default: cost only"),
+    ] = Scoring()
+    closes_in: Annotated[
+        Duration | None, Field(description="seconds until bidding ends. Default: when you say")
+    ] = None
+    closes_at: Annotated[
+        Instant | None, Field(description="or the moment, ISO 8601 with zone: 2026-11-23T12:00:00Z")
+    ] = None
+    invite: Annotated[AgentIds, Field(description="only these agents may bid. Default: everybody")] = ()
+
+    @model_validator(mode="after")
+    def _one_deadline(self) -> Self:
+        if self.closes_in is not None and self.closes_at is not None:
+            raise ValueError("give closes_in or closes_at, not both")
+        return self
+
+
+class SubmitBid(Command):
+    """Make a binding offer in an auction, or replace one's own."""
+
+    auction_id: Annotated[ObjectId, Field(description="from list_auctions or inbox")]
+    cost: Annotated[Money, Field(description="what you ask for the whole task, credits")]
+    estimated_time: Annotated[
+        Duration | None, Field(description="seconds; required where the auction prices time")
+    ] = None
+    quality: Annotated[
+        Share | None, Field(description="0 to 1; required where the auction prices quality")
+    ] = None
+    attributes: Annotated[
+        Attributes, Field(description="{name: value} the auction asks for; your agent card's are the default")
+    ] = Field(default_factory=dict)
+    note: Annotated[LongText, Field(description="for people; never decides")] = ""
+    valid_for: Annotated[
+        Duration | None, Field(description="seconds this bid binds you. Default: until the award")
+    ] = None
+    replaces: Annotated[
+        str, Field(max_length=128, description="bid_id you mean to replace; refused if it no longer stands")
+    ] = ""
+
+
+class Withdraw(Command):
+    """Take back what one posted."""
+
+    id: Annotated[
+        ObjectId, Field(description="of your bid, demand or offer, or of your auction to cancel it")
+    ]
+
+
+class CloseAuction(Command):
+    """End the bidding without deciding."""
+
+    auction_id: Annotated[ObjectId, Field(description="your auction")]
+
+
+class AwardAuction(Command):
+    """Decide an auction, for good."""
+
+    auction_id: Annotated[ObjectId, Field(description="your auction")]
+
+
+class ReportOutcome(Command):
+    """Say how the awarded work went."""
+
+    auction_id: Annotated[ObjectId, Field(description="your awarded auction")]
+    success: Annotated[bool, Field(description="was the work delivered as agreed")]
+    actual_time: Annotated[Duration | None, Field(description="seconds it took")] = None
+    quality: Annotated[Share | None, Field(description="0 to 1, as received")] = None
+    note: Annotated[LongText, Field(description="for people")] = ""
+    reference: Annotated[ShortText, Field(description="where the work is: a link or an id")] = ""
+
+
+class RequestResources(Command):
+    """Post demand for a quantity of a resource."""
+
+    resource: Annotated[ShownName, Field(description="its name, such as gpu-hours")]
+    quantity: Annotated[Quantity, Field(description="units wanted; less may be allocated")]
+    max_unit_price: Annotated[
+        PositiveMoney | None, Field(description="the most you pay per unit, credits. Default: any price")
+    ] = None
+    needed_by: Annotated[Instant | None, Field(description="when the demand lapses, ISO 8601 with zone")] = (
+        None
+    )
+
+
+class OfferResources(Command):
+    """Post supply of a resource."""
+
+    resource: Annotated[ShownName, Field(description="its name, such as gpu-hours")]
+    quantity: Annotated[Quantity, Field(description="units offered; less may be sold")]
+    unit_price: Annotated[Money, Field(description="the least you take per unit, credits")]
+    available_until: Annotated[
+        Instant | None, Field(description="when the offer lapses, ISO 8601 with zone")
+    ] = None
+
+
+class AggregateDemand(Command):
+    """Clear the demand for resources against the offers."""
+
+    resources: Annotated[
+        tuple[Name, ...],
+        Field(strict=False, min_length=1, max_length=20, description="names; each is cleared on its own"),
+    ]
+
+
+class RegisterAgent(Command):
+    """Say what one can do; replaces what was said before."""
+
+    description: Annotated[LongText, Field(description="for people and agents who look you up")] = ""
+    capabilities: Annotated[
+        Names, Field(description="what you can do, such as code-review; auctions match on these")
+    ] = ()
+    attributes: Annotated[
+        Attributes, Field(description="{name: value} that holds for all your bids, such as language")
+    ] = Field(default_factory=dict)
+
+
+class DeclareResource(Model):
+    """Fix a resource's unit and whether it is sold in whole units. For the operator of the database."""
+
+    resource: ShownName
+    unit: ShortText = ""
+    whole: bool = False
+
+
+class Lapse(Model):
+    """Record what time has already done: bidding that ended, demand and offers that lapsed."""
+
+    stream: str
+
+
+AnyCommand = (
+    CreateAuction
+    | SubmitBid
+    | Withdraw
+    | CloseAuction
+    | AwardAuction
+    | ReportOutcome
+    | RequestResources
+    | OfferResources
+    | AggregateDemand
+    | RegisterAgent
+    | DeclareResource
+    | Lapse
+)

@@ -1,0 +1,225 @@
+"""What has happened. Events are facts: never edited, never refused, and enough to rebuild every state.
+
+A form that is in a journal stays as it is; a new form gets a new version and an upcaster in the codec.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from market_core.commands import PaymentRule, Requirements, Scoring
+
+Attributes = dict[str, bool | int | float | str]
+
+
+@dataclass(frozen=True, slots=True)
+class AuctionCreated:
+    """A task was posted. `nonce` (64 hex digits) is secret until the award; `commitment` is public."""
+
+    at: datetime
+    auction_id: str
+    buyer: str
+    task: str
+    description: str
+    requirements: Requirements
+    max_price: Decimal | None
+    payment_rule: PaymentRule
+    scoring: Scoring
+    closes_at: datetime | None
+    invite: tuple[str, ...]
+    nonce: str
+    commitment: str
+
+
+@dataclass(frozen=True, slots=True)
+class BidSubmitted:
+    """A binding offer. `attributes` are the bid's own and those of the bidder's card that it relied on.
+
+    `replaced` is the id of the bidder's bid that this one takes the place of, or empty.
+    """
+
+    at: datetime
+    bid_id: str
+    bidder: str
+    cost: Decimal
+    estimated_time: Decimal | None
+    quality: Decimal | None
+    attributes: Attributes
+    note: str
+    valid_until: datetime | None
+    score: Decimal
+    replaced: str
+
+
+@dataclass(frozen=True, slots=True)
+class BidWithdrawn:
+    """A bidder took its bid back while the auction was open."""
+
+    at: datetime
+    bid_id: str
+    bidder: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuctionClosed:
+    """Bidding ended: by the buyer, or by the market at the deadline."""
+
+    at: datetime
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuctionCancelled:
+    """The buyer called it off. Bids it had seen no more of than their number, unless it was closed."""
+
+    at: datetime
+    after_closing: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Winner:
+    """One winner of an award. `cost` and `payment` are totals, in credits."""
+
+    agent: str
+    bid_id: str
+    cost: Decimal
+    payment: Decimal
+    score: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class AuctionAwarded:
+    """The decision. Without winners the auction is unsold.
+
+    `runner_up_score` is the score of the best bid that did not win, if there was one; `ranking_digest`
+    the SHA-256 of the canonical ranking [[bid_id, score], ...]; `mechanism` the rule's name and version.
+    """
+
+    at: datetime
+    winners: tuple[Winner, ...]
+    runner_up_score: Decimal | None
+    eligible: int
+    ranking_digest: str
+    mechanism: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeReported:
+    """How the awarded work went, as the buyer says; stands in the auction and in the provider's record."""
+
+    at: datetime
+    auction_id: str
+    buyer: str
+    provider: str
+    success: bool
+    actual_time: Decimal | None
+    quality: Decimal | None
+    note: str
+    reference: str
+    payment: Decimal
+    estimated_time: Decimal | None
+    promised_quality: Decimal | None
+    capabilities: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AgentRegistered:
+    """An agent said what it can do."""
+
+    at: datetime
+    agent: str
+    description: str
+    capabilities: tuple[str, ...]
+    attributes: Attributes
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceDeclared:
+    """The operator fixed a resource's unit and whether it is sold in whole units."""
+
+    at: datetime
+    name: str
+    unit: str
+    whole: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DemandPosted:
+    """An agent asked for a quantity. `max_unit_price` None means any price."""
+
+    at: datetime
+    demand_id: str
+    agent: str
+    name: str
+    quantity: Decimal
+    max_unit_price: Decimal | None
+    needed_by: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class OfferPosted:
+    """An agent offered a quantity at `unit_price` or more."""
+
+    at: datetime
+    offer_id: str
+    agent: str
+    name: str
+    quantity: Decimal
+    unit_price: Decimal
+    available_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class EntryWithdrawn:
+    """An agent took back what was left of a demand or an offer."""
+
+    at: datetime
+    entry_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class EntriesLapsed:
+    """The time of these demands and offers was over."""
+
+    at: datetime
+    entry_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """What one demand or offer got in a clearing: units, and the total paid or received."""
+
+    entry_id: str
+    agent: str
+    quantity: Decimal
+    payment: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceCleared:
+    """Demand met offers at one price. The payments of both sides have the same sum."""
+
+    at: datetime
+    by: str
+    clearing_price: Decimal
+    allocations: tuple[Fill, ...]
+    suppliers: tuple[Fill, ...]
+    mechanism: str
+
+
+Event = (
+    AuctionCreated
+    | BidSubmitted
+    | BidWithdrawn
+    | AuctionClosed
+    | AuctionCancelled
+    | AuctionAwarded
+    | OutcomeReported
+    | AgentRegistered
+    | ResourceDeclared
+    | DemandPosted
+    | OfferPosted
+    | EntryWithdrawn
+    | EntriesLapsed
+    | ResourceCleared
+)

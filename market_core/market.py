@@ -1,0 +1,369 @@
+"""The whole core in one process, for embedding: no server, no files, no clock of its own.
+
+`Market` takes any command; `ReverseAuction` and `DemandAggregator` are its two short faces. All of them
+call `handle`, like the server does.
+"""
+
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from market_core.agent import Agent
+from market_core.auction import Auction, rank
+from market_core.canonical import digest
+from market_core.commands import (
+    AggregateDemand,
+    AnyCommand,
+    AwardAuction,
+    Condition,
+    CreateAuction,
+    OfferResources,
+    PaymentRule,
+    RequestResources,
+    Requirements,
+    Scoring,
+    SubmitBid,
+    Withdraw,
+)
+from market_core.events import AuctionAwarded, BidSubmitted, DemandPosted, Fill, OfferPosted, Winner
+from market_core.facts import Facts
+from market_core.handle import (
+    Decision,
+    State,
+    agent_stream,
+    auction_stream,
+    clearings,
+    evolve,
+    handle,
+    new_state,
+    resource_stream,
+    streams,
+)
+from market_core.observation import (
+    AgentSeen,
+    AuctionSeen,
+    ResourceSeen,
+    see_agent,
+    see_auction,
+    see_resource,
+)
+from market_core.rejections import Code, Rejection
+from market_core.resource import Resource
+
+Attribute = bool | int | float | str
+Amount = Decimal | int | float | str
+
+_NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _count_up() -> Callable[[], str]:
+    """Return a source of the tokens 1, 2, 3, ..."""
+    counter = iter(range(1, 2**63))
+    return lambda: str(next(counter))
+
+
+class Market:
+    """A market in memory.
+
+    Time passes only when `now` tells it; without it deadlines are refused (`no_clock`). Ids count up unless
+    `ids` makes them. `nonce` gives 64 hex digits for each auction; without it they follow from the ids, so
+    ties are predictable: give `secrets.token_hex` (called with 32) where bidders must not be able to aim.
+    """
+
+    def __init__(
+        self,
+        now: Callable[[], datetime] | None = None,
+        ids: Callable[[], str] | None = None,
+        nonce: Callable[[], str] | None = None,
+    ) -> None:
+        self._now = now
+        self._ids = ids or _count_up()
+        self._nonce = nonce
+        self._states: dict[str, State] = {}
+
+    def execute(self, command: AnyCommand) -> Decision:
+        """Carry out `command` and return what happened; raise a Rejection, with nothing changed, if refused."""
+        facts = self._facts()
+        found: dict[str, State] = {}
+        while missing := [name for name in streams(command, found, facts) if name not in found]:
+            found.update((name, self._states.get(name) or new_state(name)) for name in missing)
+        decision = handle(found, command, facts)
+        for stream, events in decision.events.items():
+            for event in events:
+                self._states[stream] = evolve(found[stream], event)
+        return decision
+
+    def _facts(self) -> Facts:
+        token = self._ids()
+        nonce = self._nonce() if self._nonce else digest("nonce", token)
+        return Facts(self.time, token, nonce, clock=self._now is not None)
+
+    @property
+    def time(self) -> datetime:
+        """The market's time: what `now` says, or 1970 where nobody tells."""
+        return self._now() if self._now else _NO_TIME
+
+    def state(self, stream: str) -> State:
+        """Return a copy of the state of a stream, such as `auction/auc_1`."""
+        return deepcopy(self._states.get(stream)) or new_state(stream)
+
+    def see_auction(self, auction_id: str, viewer: str = "") -> AuctionSeen:
+        """Return what `viewer` (default: the public) may see of an auction."""
+        auction = self._states.get(auction_stream(auction_id), Auction())
+        assert isinstance(auction, Auction)  # by its stream's name
+        return see_auction(auction, viewer, self.time)
+
+    def see_resource(self, name: str, viewer: str = "") -> ResourceSeen:
+        """Return what `viewer` may see of a resource's book."""
+        book = self._states.get(resource_stream(name), Resource())
+        assert isinstance(book, Resource)  # by its stream's name
+        return see_resource(book, viewer, self.time)
+
+    def see_agent(self, agent_id: str) -> AgentSeen:
+        """Return an agent's card and record."""
+        agent = self._states.get(agent_stream(agent_id), Agent())
+        assert isinstance(agent, Agent)  # by its stream's name
+        return see_agent(agent_id, agent)
+
+
+def invalid(error: ValidationError) -> Rejection:
+    """Return the refusal that names the first field and the rule it breaks, in our words."""
+    first = error.errors(include_url=False)[0]
+    where = ".".join(str(part) for part in first["loc"]) or "the arguments"
+    if first["type"] == "missing":
+        rule = "is required"
+    elif first["type"] == "extra_forbidden":
+        rule = "is not a field here"
+    elif first["type"] == "value_error":
+        rule = str(first["ctx"]["error"])
+    else:
+        rule = first["msg"][0].lower() + first["msg"][1:]
+    return Rejection(Code.INVALID_VALUE, field=where, rule=rule)
+
+
+# One auction at a time
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class AuctionRequest:
+    """A task to buy. Two requests are two auctions, even with the same content.
+
+    `requirements` is {attribute: value or condition}; a bid that does not state an attribute passes, one
+    that states another value is refused. `capabilities` must be registered by the bidder. The rest is as in
+    `create_auction`; wrong values raise the Rejection `invalid_value` when the request is first used.
+    """
+
+    task: str
+    requirements: dict[str, object] = field(default_factory=dict)
+    capabilities: tuple[str, ...] = ()
+    buyer: str = "buyer"
+    description: str = ""
+    max_price: Amount | None = None
+    payment_rule: PaymentRule = "pay_as_bid"
+    scoring: Scoring = field(default_factory=Scoring)
+    closes_in: Amount | None = None
+    invite: tuple[str, ...] = ()
+
+    def command(self) -> CreateAuction:
+        """Return the request as the command that creates its auction."""
+        return _checked(
+            CreateAuction,
+            agent=self.buyer,
+            task=self.task,
+            description=self.description,
+            requirements=_checked(
+                Requirements,
+                capabilities=self.capabilities,
+                attributes={name: _optional(value) for name, value in self.requirements.items()},
+            ),
+            max_price=self.max_price,
+            payment_rule=self.payment_rule,
+            scoring=self.scoring,
+            closes_in=self.closes_in,
+            invite=self.invite,
+        )
+
+
+def _optional(value: object) -> object:
+    if isinstance(value, Condition):
+        return value
+    return {"optional": True, **(value if isinstance(value, dict) else {"equals": value})}
+
+
+_M = TypeVar("_M", bound=BaseModel)
+
+
+def _checked(model: type[_M], **values: object) -> _M:
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        raise invalid(error) from None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bid:
+    """A provider's offer: `cost` in credits, `estimated_time` in seconds, `quality` from 0 to 1."""
+
+    agent: str
+    cost: Amount
+    estimated_time: Amount | None = None
+    quality: Amount | None = None
+    attributes: dict[str, Attribute] = field(default_factory=dict)
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Award:
+    """The result of an auction; without winners it is unsold."""
+
+    auction_id: str
+    winners: tuple[Winner, ...]
+    ranking: tuple[BidSubmitted, ...]
+    nonce: str
+
+    @property
+    def winner(self) -> Winner:
+        """The only winner. Raises ValueError, with the reason, where there is not exactly one."""
+        if len(self.winners) != 1:
+            raise ValueError("no eligible bid was submitted" if not self.winners else "several winners")
+        return self.winners[0]
+
+    @property
+    def payment(self) -> Decimal:
+        """All payments together, in credits."""
+        return sum((winner.payment for winner in self.winners), Decimal(0))
+
+
+class ReverseAuction:
+    """Sealed reverse auctions in process: `submit_bid` for each bid, then `award`.
+
+    >>> auction = ReverseAuction()
+    >>> request = AuctionRequest(task="code_review", requirements={"language": "python"})
+    >>> auction.submit_bid(request, Bid(agent="claude", cost=0.5, estimated_time=60)).bidder
+    'claude'
+    >>> auction.award(request).payment
+    Decimal('0.5')
+    """
+
+    def __init__(self, market: Market | None = None) -> None:
+        self.market = market or Market()
+        self._auctions: dict[AuctionRequest, str] = {}
+
+    def auction_id(self, request: AuctionRequest) -> str:
+        """Return the id of the request's auction, which is created when it is first asked for."""
+        if request not in self._auctions:
+            (stream,) = self.market.execute(request.command()).events
+            self._auctions[request] = stream.removeprefix("auction/")
+        return self._auctions[request]
+
+    def submit_bid(self, request: AuctionRequest, bid: Bid) -> BidSubmitted:
+        """Enter `bid`, or replace its agent's earlier one; return it as recorded, with id and score.
+
+        Raises a Rejection that says why and what to do, with nothing changed.
+        """
+        command = _checked(
+            SubmitBid,
+            auction_id=self.auction_id(request),
+            agent=bid.agent,
+            cost=bid.cost,
+            estimated_time=bid.estimated_time,
+            quality=bid.quality,
+            attributes=bid.attributes,
+            note=bid.note,
+        )
+        ((event,),) = self.market.execute(command).events.values()
+        assert isinstance(event, BidSubmitted)  # what a bid makes
+        return event
+
+    def withdraw(self, bid: BidSubmitted) -> None:
+        """Take back a bid that `submit_bid` returned, while its auction is open."""
+        self.market.execute(_checked(Withdraw, agent=bid.bidder, id=bid.bid_id))
+
+    def award(self, request: AuctionRequest) -> Award:
+        """Decide the request's auction, for good, and return the award. Raises a Rejection if already decided."""
+        auction_id = self.auction_id(request)
+        decision = self.market.execute(_checked(AwardAuction, agent=request.buyer, auction_id=auction_id))
+        ((*_, event),) = decision.events.values()
+        assert isinstance(event, AuctionAwarded)  # what an award ends with
+        auction = self.market.state(auction_stream(auction_id))
+        assert isinstance(auction, Auction)  # by its stream's name
+        return Award(auction_id, event.winners, rank(auction, event.at).bids, auction.terms.nonce)
+
+
+# Demand for resources
+
+
+@dataclass(frozen=True)
+class Aggregation:
+    """A clearing of one resource. `unmet` is the demand left in the book, in units."""
+
+    resource: str
+    clearing_price: Decimal
+    allocations: tuple[Fill, ...]
+    suppliers: tuple[Fill, ...]
+    unmet: Decimal
+
+    @property
+    def total_payment(self) -> Decimal:
+        """What the demand side pays, which is what the suppliers get."""
+        return sum((fill.payment for fill in self.allocations), Decimal(0))
+
+
+class DemandAggregator:
+    """Demand of many agents for a resource, cleared against offers at one price.
+
+    >>> aggregator = DemandAggregator()
+    >>> _ = aggregator.request_resources("claude", "GPU hours", 10, max_unit_price=5)
+    >>> _ = aggregator.offer_resources("cluster", "gpu-hours", 4, unit_price=3)
+    >>> aggregator.aggregate_demand("gpu hours").clearing_price
+    Decimal('5')
+    """
+
+    def __init__(self, market: Market | None = None) -> None:
+        self.market = market or Market()
+
+    def request_resources(
+        self, agent: str, resource: str, quantity: Amount, max_unit_price: Amount | None = None
+    ) -> str:
+        """Post demand and return its id."""
+        command = _checked(
+            RequestResources,
+            agent=agent,
+            resource=resource,
+            quantity=quantity,
+            max_unit_price=max_unit_price,
+        )
+        ((event,),) = self.market.execute(command).events.values()
+        assert isinstance(event, DemandPosted)  # what a request makes
+        return event.demand_id
+
+    def offer_resources(self, agent: str, resource: str, quantity: Amount, unit_price: Amount) -> str:
+        """Post an offer and return its id."""
+        command = _checked(
+            OfferResources, agent=agent, resource=resource, quantity=quantity, unit_price=unit_price
+        )
+        ((event,),) = self.market.execute(command).events.values()
+        assert isinstance(event, OfferPosted)  # what an offer makes
+        return event.offer_id
+
+    def withdraw(self, agent: str, entry_id: str) -> None:
+        """Take back what is left of a demand or an offer."""
+        self.market.execute(_checked(Withdraw, agent=agent, id=entry_id))
+
+    def aggregate_demand(self, resource: str, agent: str = "aggregator") -> Aggregation:
+        """Clear the resource's demand against its offers. Raises `nothing_to_clear` where nothing can trade."""
+        command = _checked(AggregateDemand, agent=agent, resources=(resource,))
+        ((name, cleared),) = clearings(self.market.execute(command)).items()
+        book = self.market.see_resource(name)
+        return Aggregation(
+            book.name, cleared.clearing_price, cleared.allocations, cleared.suppliers, book.demand.quantity
+        )
+
+    def see_resource(self, resource: str, agent: str = "") -> ResourceSeen:
+        """Return the book as `agent` (default: the public) may see it."""
+        return self.market.see_resource(resource, agent)

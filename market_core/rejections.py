@@ -1,0 +1,258 @@
+"""Every refusal of the market, in order of precedence: when several apply, the first one is given.
+
+The order is identity, existence or visibility, permission, state, time, values, limits. A refusal names
+the rule, gives the facts and says what to do next; its words are ours, never another agent's.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Code(StrEnum):
+    """The refusals, most important first."""
+
+    # identity
+    AGENT_REQUIRED = "agent_required"
+    NOT_YOUR_AGENT = "not_your_agent"
+    IDEMPOTENCY_KEY_REUSED = "idempotency_key_reused"
+    # not even a question
+    UNKNOWN_TOOL = "unknown_tool"
+    UNKNOWN_ARGUMENT = "unknown_argument"
+    INVALID_VALUE = "invalid_value"
+    # existence or visibility
+    UNKNOWN_ID = "unknown_id"
+    UNKNOWN_AUCTION = "unknown_auction"
+    UNKNOWN_RESOURCE = "unknown_resource"
+    UNKNOWN_AGENT = "unknown_agent"
+    # permission
+    NOT_THE_BUYER = "not_the_buyer"
+    NOT_YOUR_BID = "not_your_bid"
+    NOT_YOUR_ENTRY = "not_your_entry"
+    OWN_AUCTION = "own_auction"
+    NOT_INVITED = "not_invited"
+    # state
+    AUCTION_CANCELLED = "auction_cancelled"
+    AUCTION_UNSOLD = "auction_unsold"
+    AUCTION_AWARDED = "auction_awarded"
+    AUCTION_CLOSED = "auction_closed"
+    AUCTION_OPEN = "auction_open"
+    NOT_AWARDED = "not_awarded"
+    OUTCOME_REPORTED = "outcome_reported"
+    BID_WITHDRAWN = "bid_withdrawn"
+    BID_REPLACED = "bid_replaced"
+    ENTRY_GONE = "entry_gone"
+    RESOURCE_IN_USE = "resource_in_use"
+    NOTHING_TO_CLEAR = "nothing_to_clear"
+    # time
+    BIDDING_ENDED = "bidding_ended"
+    BEFORE_DEADLINE = "before_deadline"
+    NO_CLOCK = "no_clock"
+    DEADLINE_PASSED = "deadline_passed"
+    # values
+    MISSING_CAPABILITY = "missing_capability"
+    MISSING_ATTRIBUTE = "missing_attribute"
+    ESTIMATED_TIME_REQUIRED = "estimated_time_required"
+    QUALITY_REQUIRED = "quality_required"
+    BID_ABOVE_MAX_PRICE = "bid_above_max_price"
+    SCORE_OUT_OF_RANGE = "score_out_of_range"
+    NOT_WHOLE = "not_whole"
+    # limits
+    TOO_MANY_ENTRIES = "too_many_entries"
+    TOO_MANY_BIDS = "too_many_bids"
+    # not now
+    BUSY = "busy"
+    STORE_UNAVAILABLE = "store_unavailable"
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """The sentence and the next step of a refusal; both may use the facts by name."""
+
+    message: str
+    next: str
+    transient: bool = False
+
+
+WORDS: Mapping[Code, Words] = {
+    Code.AGENT_REQUIRED: Words(
+        "this server serves many agents, so it must know who acts",
+        "repeat the call with agent: your agent id",
+    ),
+    Code.NOT_YOUR_AGENT: Words(
+        "this server acts only for {bound}", "leave agent out, or give agent: {bound}"
+    ),
+    Code.IDEMPOTENCY_KEY_REUSED: Words(
+        "this idempotency_key was used before with other content; nothing was done",
+        "use a new key for a new request, or repeat the first request exactly to get its answer",
+    ),
+    Code.UNKNOWN_TOOL: Words("there is no tool {tool}", "use one of: {tools}"),
+    Code.UNKNOWN_ARGUMENT: Words("unknown argument: {unknown}; nothing was done", "use only: {allowed}"),
+    Code.INVALID_VALUE: Words("{field}: {rule}", "correct {field} and repeat the call"),
+    Code.UNKNOWN_ID: Words(
+        "there is no bid, demand, offer or auction with this id that you may see",
+        "inbox lists yours with their ids",
+    ),
+    Code.UNKNOWN_AUCTION: Words(
+        "there is no auction with this id", "list_auctions shows the auctions with their ids"
+    ),
+    Code.UNKNOWN_RESOURCE: Words(
+        "nobody has requested, offered or declared this resource",
+        "get_resource without a name lists the resources; request_resources starts a new one",
+    ),
+    Code.UNKNOWN_AGENT: Words(
+        "no agent with this id is registered", "get_agent without agent_id lists the registered agents"
+    ),
+    Code.NOT_THE_BUYER: Words(
+        "only the buyer of an auction may do this",
+        "act as the agent that created the auction, or create your own with create_auction",
+    ),
+    Code.NOT_YOUR_BID: Words(
+        "this bid is another agent's", "inbox lists your own bids; act as the agent that made the bid"
+    ),
+    Code.NOT_YOUR_ENTRY: Words(
+        "this demand or offer is another agent's",
+        "inbox lists your own; act as the agent that posted it",
+    ),
+    Code.OWN_AUCTION: Words(
+        "a buyer, and every agent of the same owner, cannot bid on its own auction",
+        "bid as an agent of another owner, or leave this auction to others",
+    ),
+    Code.NOT_INVITED: Words(
+        "this auction is open only to invited agents", "list_auctions shows others you can bid on"
+    ),
+    Code.AUCTION_CANCELLED: Words(
+        "the auction was cancelled", "list_auctions shows open ones; create_auction posts a new one"
+    ),
+    Code.AUCTION_UNSOLD: Words(
+        "the auction ended unsold", "list_auctions shows open ones; create_auction posts a new one"
+    ),
+    Code.AUCTION_AWARDED: Words(
+        "the auction was awarded and that is final", "get_auction shows winner and payment"
+    ),
+    Code.AUCTION_CLOSED: Words(
+        "bidding in this auction has ended", "list_auctions with status open shows where you can bid"
+    ),
+    Code.AUCTION_OPEN: Words(
+        "the auction is still open for bids",
+        "preview_award works once it is closed; without a deadline, close_auction closes it",
+    ),
+    Code.NOT_AWARDED: Words(
+        "the auction has no award yet; its status is {status}", "award decides it; then report the outcome"
+    ),
+    Code.OUTCOME_REPORTED: Words(
+        "the outcome of this award was already reported", "get_auction shows the report"
+    ),
+    Code.BID_WITHDRAWN: Words(
+        "the bid was withdrawn and cannot be revised", "submit_bid without replaces makes a new bid"
+    ),
+    Code.BID_REPLACED: Words(
+        "the bid was already replaced by a newer one of yours",
+        "get_auction shows your standing bid; name that one, or leave replaces out",
+    ),
+    Code.ENTRY_GONE: Words(
+        "nothing is left of it: it was {status}", "inbox lists what you still have posted"
+    ),
+    Code.RESOURCE_IN_USE: Words(
+        "the book holds quantities that are not whole, so the resource cannot become whole now",
+        "let these entries be cleared, withdrawn or lapse first, or declare it without whole",
+    ),
+    Code.NOTHING_TO_CLEAR: Words(
+        "nothing changed: {why}",
+        "get_resource shows the book; request_resources and offer_resources add to it",
+    ),
+    Code.BIDDING_ENDED: Words(
+        "the bidding ended at {closes_at}", "list_auctions with status open shows where you can still bid"
+    ),
+    Code.BEFORE_DEADLINE: Words(
+        "bidders were promised until {closes_at}, so the auction cannot be closed or decided before",
+        "repeat after {closes_at} ({seconds} seconds from now); inbox with wait tells you when",
+        True,
+    ),
+    Code.NO_CLOCK: Words(
+        "this market has no clock, so {field} means nothing here",
+        "give Market a now function, or leave {field} out",
+    ),
+    Code.DEADLINE_PASSED: Words(
+        "{field} is not in the future; the market's time is {now}",
+        "give a later moment",
+    ),
+    Code.MISSING_CAPABILITY: Words(
+        "the auction requires capabilities that you have not registered: {missing}",
+        "if you have them, register_agent with all your capabilities, then bid again; "
+        "otherwise look for another auction",
+    ),
+    Code.MISSING_ATTRIBUTE: Words(
+        "the auction requires attributes that your bid does not meet: {missing}",
+        "if they hold, state them in the bid's attributes or once with register_agent; "
+        "get_auction shows what is asked",
+    ),
+    Code.ESTIMATED_TIME_REQUIRED: Words(
+        "this auction prices time, so a bid must state it", "add estimated_time in seconds"
+    ),
+    Code.QUALITY_REQUIRED: Words(
+        "this auction prices quality, so a bid must state it", "add quality from 0 to 1"
+    ),
+    Code.BID_ABOVE_MAX_PRICE: Words(
+        "the cost is above the buyer's max_price of {max_price} credits",
+        "bid {max_price} or less, or leave this auction",
+    ),
+    Code.SCORE_OUT_OF_RANGE: Words(
+        "the weights make this bid's score larger than the market can hold",
+        "check the unit of estimated_time: it is in seconds",
+    ),
+    Code.NOT_WHOLE: Words(
+        "this resource is traded in whole units only", "give a quantity without a fraction"
+    ),
+    Code.TOO_MANY_ENTRIES: Words(
+        "an owner may have at most {limit} open entries on each side of a resource",
+        "withdraw one first; inbox lists them",
+    ),
+    Code.TOO_MANY_BIDS: Words("an auction takes at most {limit} bids", "look for another auction"),
+    Code.BUSY: Words(
+        "others changed the same thing at the same moment, several times over; nothing was done",
+        "repeat the same call in a moment",
+        True,
+    ),
+    Code.STORE_UNAVAILABLE: Words(
+        "the market's database cannot take the change now; nothing was done",
+        "repeat the same call in a moment; if it stays so, tell the operator",
+        True,
+    ),
+}
+
+
+class Rejection(Exception):
+    """The market says no. Nothing has changed.
+
+    `facts` are plain values (text, numbers, lists of text) that the sentence may use and an agent may read.
+    """
+
+    def __init__(self, code: Code, /, **facts: object) -> None:
+        super().__init__(code)
+        self.code = code
+        self.facts = facts
+
+    @property
+    def message(self) -> str:
+        """The rule that says no, as one sentence."""
+        return self._filled(WORDS[self.code].message)
+
+    @property
+    def next(self) -> str:
+        """What to do about it."""
+        return self._filled(WORDS[self.code].next)
+
+    @property
+    def transient(self) -> bool:
+        """Whether waiting can help."""
+        return WORDS[self.code].transient
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.message}. Next: {self.next}."
+
+    def _filled(self, template: str) -> str:
+        listed = {
+            k: ", ".join(map(str, v)) if isinstance(v, list | tuple) else v for k, v in self.facts.items()
+        }
+        return template.format(**listed)
