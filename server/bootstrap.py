@@ -1,0 +1,48 @@
+"""The only place that chooses a store, a clock and a transport."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import anyio
+
+from server.clock import RandomIds, SystemClock, jitter
+from server.config import MEMORY, Settings
+from server.ports import EventStore
+from server.scheduler import keep_time
+from server.service import Service
+
+
+def open_store(db: str) -> EventStore:
+    """Return the store that a setting names. Raises StoreBroken and StoreUnavailable."""
+    if db == MEMORY:
+        from server.stores.memory import MemoryStore  # noqa: PLC0415 - only the one that is used
+
+        return MemoryStore()
+    from server.stores.sqlite import SqliteStore  # noqa: PLC0415 - only the one that is used
+
+    return SqliteStore(db, jitter)
+
+
+@asynccontextmanager
+async def running(store: EventStore) -> AsyncIterator[Service]:
+    """Run a market on `store`: its writer and its scheduler; close the store at the end."""
+    service = Service(store, SystemClock(), RandomIds())
+    try:
+        async with service.running(), anyio.create_task_group() as tasks:
+            tasks.start_soon(keep_time, service)
+            yield service
+            tasks.cancel_scope.cancel()
+    finally:
+        with anyio.CancelScope(shield=True):
+            await store.close()
+
+
+async def serve_stdio(settings: Settings) -> None:
+    """Serve the market over standard input and output until the input ends."""
+    from server.identity import Identity  # noqa: PLC0415 - the SDK takes a second to import
+    from server.protocol import build, publishing  # noqa: PLC0415
+
+    async with running(open_store(settings.db)) as service:
+        server = build(service, Identity(settings.agent))
+        async with publishing(server):
+            await server.run_stdio_async()

@@ -1,0 +1,7 @@
+"""To come."""
+
+from server.cli.common import Commands
+
+
+def add(commands: Commands) -> None:
+    """Add."""

@@ -1,0 +1,35 @@
+"""Time and chance: the only file that reads either."""
+
+import random
+import secrets
+from datetime import UTC, datetime
+
+_ALPHABET = (
+    "0123456789abcdefghjkmnpqrstvwxyz"  # no i, l, o, u: read aloud and copied by hand without mistakes
+)
+
+
+class SystemClock:
+    """The machine's clock, in UTC."""
+
+    def now(self) -> datetime:
+        """Return the present moment, in UTC."""
+        return datetime.now(UTC)
+
+
+class RandomIds:
+    """Unguessable ids and nonces from the operating system."""
+
+    def token(self) -> str:
+        """Return 10 characters, 50 bits."""
+        bits = secrets.randbits(50)
+        return "".join(_ALPHABET[bits >> shift & 31] for shift in range(0, 50, 5))
+
+    def nonce(self) -> str:
+        """Return 32 random bytes as 64 hex digits."""
+        return secrets.token_hex(32)
+
+
+def jitter() -> float:
+    """Return a number from 0 to 1, to spread retries."""
+    return random.random()  # noqa: S311 - not a secret

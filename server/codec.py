@@ -1,0 +1,77 @@
+"""Events as versioned JSON, and back; snapshots of states likewise.
+
+A stored form is never edited. To change one: raise its number in `_FORMS`, and give `_UPCASTERS` a function
+from the fields of the old form to those of the new one.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, get_args
+
+from pydantic import TypeAdapter
+
+from market_core import events
+from market_core.agent import Agent
+from market_core.canonical import canonical
+from market_core.events import Event
+from market_core.handle import State
+from market_core.resource import Resource
+
+Fields = dict[str, Any]
+
+_CLASSES: Mapping[str, type[Event]] = {
+    re.sub(r"(?<!^)(?=[A-Z])", "_", form.__name__).lower(): form for form in get_args(events.Event)
+}
+_NAMES: Mapping[type[Event], str] = {form: name for name, form in _CLASSES.items()}
+_FORMS: Mapping[str, int] = dict.fromkeys(_CLASSES, 1)
+_UPCASTERS: Mapping[tuple[str, int], Callable[[Fields], Fields]] = {}
+
+SNAPSHOT_FORM = "1"
+"""Raise it whenever a state's fields change: older snapshots are then ignored."""
+
+
+class UnknownForm(Exception):  # noqa: N818
+    """An event that this version does not know: written by a newer one."""
+
+
+_ADAPTERS: dict[
+    type[Any], TypeAdapter[Any]
+] = {}  # made when first needed: all of them at once slow the start
+
+
+def _adapter(form: type[Any]) -> TypeAdapter[Any]:
+    if form not in _ADAPTERS:
+        _ADAPTERS[form] = TypeAdapter(form)
+    return _ADAPTERS[form]
+
+
+def encode(event: Event) -> str:
+    """Return the event's canonical JSON, with its `type` and form number `v`."""
+    name = _NAMES[type(event)]
+    fields: Fields = _adapter(type(event)).dump_python(event)
+    return canonical({**fields, "type": name, "v": _FORMS[name]})
+
+
+def decode(body: str) -> Event:
+    """Return the event of a stored JSON text, brought up to the present form. Raises UnknownForm."""
+    fields: Fields = json.loads(body)
+    name, form = fields.pop("type"), fields.pop("v")
+    if name not in _CLASSES or form > _FORMS[name]:
+        raise UnknownForm(f"event {name} version {form}")
+    for older in range(form, _FORMS[name]):
+        fields = _UPCASTERS[name, older](fields)
+    event: Event = _adapter(_CLASSES[name]).validate_python(fields)
+    return event
+
+
+def encode_state(state: State) -> str:
+    """Return a state as JSON, for a snapshot."""
+    return canonical(_adapter(type(state)).dump_python(state))
+
+
+def decode_state(stream: str, body: str) -> State:
+    """Return the state that `encode_state` wrote for `stream`."""
+    form = Resource if stream.startswith("resource/") else Agent
+    state: State = _adapter(form).validate_python(json.loads(body))
+    return state

@@ -1,0 +1,78 @@
+"""The only translation from failures to MCP results."""
+
+import logging
+import secrets
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from difflib import get_close_matches
+from typing import Any
+
+from mcp.types import CallToolResult, TextContent
+from pydantic import ValidationError
+
+from market_core.market import invalid
+from market_core.rejections import Code, Rejection
+from market_core.values import plain
+from server.ports import StoreBroken, StoreUnavailable
+
+log = logging.getLogger("agent_market")
+
+
+def refusal(rejection: Rejection) -> CallToolResult:
+    """Return a refusal as a tool result: a text for the model, and the same as data."""
+    content: dict[str, Any] = {
+        "code": rejection.code.value,
+        "message": rejection.message,
+        "facts": {name: _plain(value) for name, value in rejection.facts.items()},
+        "next": rejection.next,
+        "transient": rejection.transient,
+    }
+    if rejection.transient:
+        content["retry_after"] = rejection.facts.get("seconds", 1)
+    text = f"Refused ({rejection.code}): {rejection.message}.\nNext: {rejection.next}."
+    return CallToolResult(is_error=True, content=[TextContent(text=text)], structured_content=content)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Decimal):
+        return plain(value)
+    return [str(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def failure(error: Exception, where: str) -> CallToolResult:
+    """Return any failure as a tool result. What is our own bug gets an incident id, its details only the log."""
+    match error:
+        case Rejection():
+            return refusal(error)
+        case ValidationError():
+            return refusal(invalid(error))
+        case StoreUnavailable() | StoreBroken():
+            log.error("%s: the store failed: %s", where, error)
+            return refusal(Rejection(Code.STORE_UNAVAILABLE))
+    incident = secrets.token_hex(4)
+    log.error("%s: incident %s", where, incident, exc_info=error)
+    text = (
+        f"Internal error (incident {incident}): this is a fault of the market, not of the call. "
+        "Whether the call took effect: look before you repeat it, or repeat it with the same idempotency_key."
+    )
+    content = {"code": "internal_error", "incident": incident, "message": text, "transient": False}
+    return CallToolResult(is_error=True, content=[TextContent(text=text)], structured_content=content)
+
+
+def unknown_tool(name: str, known: Iterable[str]) -> Rejection:
+    """Return the refusal of a tool that does not exist; its name is repeated only if it is one's plain misspelling."""
+    close = get_close_matches(name, list(known), n=1)
+    return Rejection(Code.UNKNOWN_TOOL, tool="of this name", tools=close or sorted(known))
+
+
+def unknown_arguments(given: Mapping[str, Any], allowed: Iterable[str]) -> Rejection | None:
+    """Return the refusal of arguments that the tool does not have, or None if it has them all."""
+    names = list(allowed)
+    unknown = sorted(set(given) - set(names))
+    if not unknown:
+        return None
+    close = {name: get_close_matches(name, names, n=1) for name in unknown}
+    told = [
+        f"{name[:40]!r} (did you mean {c[0]}?)" if (c := close[name]) else repr(name[:40]) for name in unknown
+    ]
+    return Rejection(Code.UNKNOWN_ARGUMENT, unknown=told[:10], allowed=names)

@@ -1,0 +1,311 @@
+"""Events -> what lists need of them (summaries) and who should hear of them (notices).
+
+Notices hold only what everybody may know of the thing they are about. Topics: an agent's id, `cap:NAME` for
+agents with a capability, `auction/ID` and `resource/NAME` for all who have something there.
+"""
+
+import json
+from collections.abc import Iterable
+from datetime import datetime
+from functools import singledispatch
+
+from market_core.agent import Agent
+from market_core.auction import Auction
+from market_core.events import (
+    AgentRegistered,
+    AuctionAwarded,
+    AuctionCancelled,
+    AuctionClosed,
+    AuctionCreated,
+    BidSubmitted,
+    BidWithdrawn,
+    DemandPosted,
+    EntriesLapsed,
+    EntryWithdrawn,
+    Event,
+    OfferPosted,
+    OutcomeReported,
+    ResourceCleared,
+    ResourceDeclared,
+)
+from market_core.handle import State, auction_stream, resource_stream
+from market_core.resource import Entry, Resource
+from market_core.values import MARKET, plain
+from server.ports import Notice, Summary
+
+Projected = Summary | Notice
+
+
+def epoch(moment: datetime) -> int:
+    """Return a moment as microseconds since 1970."""
+    return round(moment.timestamp() * 1_000_000)
+
+
+def project(state: State, events: Iterable[Event]) -> tuple[tuple[Summary, ...], tuple[Notice, ...]]:
+    """Return the summaries and notices of `events`, after which their stream is in `state`."""
+    projected: list[Projected] = []
+    for event in events:
+        match state:
+            case Auction():
+                projected += _auction(event, state)
+            case Resource():
+                projected += _resource(event, state)
+            case Agent():
+                projected += _agent(event, state)
+    newest = {(row.kind, row.id): row for row in projected if isinstance(row, Summary)}
+    return tuple(newest.values()), tuple(row for row in projected if isinstance(row, Notice))
+
+
+# Auctions
+
+
+def _row(auction: Auction) -> Summary:
+    terms = auction.terms
+    body = {
+        "task": terms.task,
+        "max_price": None if terms.max_price is None else plain(terms.max_price),
+        "payment_rule": terms.payment_rule,
+        "payment": plain(auction.award.winners[0].payment)
+        if auction.award and auction.award.winners
+        else None,
+        "winner": auction.award.winners[0].agent if auction.award and auction.award.winners else None,
+    }
+    return Summary(
+        kind="auction",
+        id=terms.auction_id,
+        stream=auction_stream(terms.auction_id),
+        owner=terms.buyer,
+        status=auction.status,
+        until=None if terms.closes_at is None else epoch(terms.closes_at),
+        tags=tuple(f"cap:{name}" for name in terms.requirements.capabilities),
+        body=json.dumps(body),
+    )
+
+
+def _tell(auction: Auction, topic: str, kind: str, by: str) -> Notice:
+    return Notice(topic, kind, auction.terms.auction_id, by, json.dumps({"task": auction.terms.task}))
+
+
+def _bid_row(auction: Auction, bidder: str, bid_id: str, cost: str, status: str) -> Summary:
+    auction_id = auction.terms.auction_id
+    return Summary(
+        kind="bid",
+        id=f"{auction_id}/{bidder}",
+        stream=auction_stream(auction_id),
+        owner=bidder,
+        parent=auction_id,
+        status=status,
+        body=json.dumps({"bid_id": bid_id, "cost": cost, "task": auction.terms.task}),
+    )
+
+
+@singledispatch
+def _auction(event: object, auction: Auction) -> list[Projected]:  # noqa: ARG001 - the default of a dispatch
+    raise TypeError(f"{type(event).__name__} is not of an auction")
+
+
+@_auction.register
+def _(event: AuctionCreated, auction: Auction) -> list[Projected]:
+    if event.invite:
+        told = [_tell(auction, agent, "invited", event.buyer) for agent in event.invite]
+    else:
+        # One notice per capability, not per agent; an agent with several of them hears it once (`inbox`).
+        topics = [f"cap:{name}" for name in event.requirements.capabilities]
+        told = [_tell(auction, topic, "auction_created", event.buyer) for topic in topics]
+    return [_row(auction), *told]
+
+
+@_auction.register
+def _(event: BidSubmitted, auction: Auction) -> list[Projected]:
+    return [
+        _bid_row(auction, event.bidder, event.bid_id, plain(event.cost), "standing"),
+        _tell(auction, auction.terms.buyer, "bid_submitted", event.bidder),
+    ]
+
+
+@_auction.register
+def _(event: BidWithdrawn, auction: Auction) -> list[Projected]:
+    return [
+        _bid_row(auction, event.bidder, event.bid_id, "0", "withdrawn"),
+        _tell(auction, auction.terms.buyer, "bid_withdrawn", event.bidder),
+    ]
+
+
+@_auction.register
+def _(event: AuctionClosed, auction: Auction) -> list[Projected]:
+    told = [_tell(auction, auction_stream(auction.terms.auction_id), "auction_closed", event.by)]
+    if event.by == MARKET:
+        told.append(_tell(auction, auction.terms.buyer, "auction_to_award", event.by))
+    return [_row(auction), *told]
+
+
+@_auction.register
+def _(event: AuctionCancelled, auction: Auction) -> list[Projected]:  # noqa: ARG001 - one signature for all
+    topic = auction_stream(auction.terms.auction_id)
+    return [_row(auction), _tell(auction, topic, "auction_cancelled", auction.terms.buyer)]
+
+
+@_auction.register
+def _(event: AuctionAwarded, auction: Auction) -> list[Projected]:
+    buyer = auction.terms.buyer
+    rows: list[Projected] = [_row(auction)]
+    for winner in event.winners:
+        rows.append(_award_row(auction, winner.agent, plain(winner.payment), "to_deliver"))
+        rows.append(_tell(auction, winner.agent, "bid_won", buyer))
+    kind = "auction_awarded" if event.winners else "auction_unsold"
+    rows.append(_tell(auction, auction_stream(auction.terms.auction_id), kind, buyer))
+    return rows
+
+
+def _award_row(auction: Auction, provider: str, payment: str, status: str) -> Summary:
+    auction_id = auction.terms.auction_id
+    return Summary(
+        kind="award",
+        id=f"{auction_id}/{provider}",
+        stream=auction_stream(auction_id),
+        owner=provider,
+        parent=auction_id,
+        status=status,
+        tags=(f"buyer:{auction.terms.buyer}",),
+        body=json.dumps({"payment": payment, "task": auction.terms.task, "buyer": auction.terms.buyer}),
+    )
+
+
+@_auction.register
+def _(event: OutcomeReported, auction: Auction) -> list[Projected]:
+    return [
+        _award_row(auction, event.provider, plain(event.payment), "reported"),
+        _tell(auction, event.provider, "outcome_reported", event.buyer),
+    ]
+
+
+# Resources
+
+
+@singledispatch
+def _resource(event: object, book: Resource) -> list[Projected]:  # noqa: ARG001 - the default of a dispatch
+    raise TypeError(f"{type(event).__name__} is not of a resource")
+
+
+def _book_row(book: Resource) -> Summary:
+    stream = resource_stream(book.name)
+    body = {"name": book.name, "unit": book.unit, "whole": book.whole}
+    return Summary("resource", stream.partition("/")[2], stream, body=json.dumps(body))
+
+
+def _entry_row(book: Resource, entry: Entry) -> Summary:
+    stream = resource_stream(book.name)
+    body = {
+        "resource": book.name,
+        "left": plain(entry.left),
+        "limit": None if entry.limit is None else plain(entry.limit),
+    }
+    return Summary(
+        kind=entry.side,
+        id=entry.entry_id,
+        stream=stream,
+        owner=entry.agent,
+        parent=stream,
+        status="open",
+        until=None if entry.until is None else epoch(entry.until),
+        body=json.dumps(body),
+    )
+
+
+def _ended_row(book: Resource, entry_id: str) -> Summary:
+    """Return the row of an entry that has ended; as it no longer has a parent, its agent hears no more."""
+    ended = book.ended[entry_id]
+    side = "demand" if entry_id.startswith("dem_") else "offer"
+    return Summary(side, entry_id, resource_stream(book.name), ended.agent, status=ended.status)
+
+
+def _tell_book(book: Resource, topic: str, kind: str, by: str) -> Notice:
+    stream = resource_stream(book.name)
+    return Notice(topic, kind, stream.partition("/")[2], by, json.dumps({"resource": book.name}))
+
+
+@_resource.register
+def _(event: ResourceDeclared, book: Resource) -> list[Projected]:  # noqa: ARG001 - one signature for all
+    return [_book_row(book), _tell_book(book, resource_stream(book.name), "resource_declared", MARKET)]
+
+
+@_resource.register(DemandPosted)
+@_resource.register(OfferPosted)
+def _(event: DemandPosted | OfferPosted, book: Resource) -> list[Projected]:
+    demand = isinstance(event, DemandPosted)
+    entry_id = event.demand_id if isinstance(event, DemandPosted) else event.offer_id
+    entry = (book.demand if demand else book.offers)[entry_id]
+    kind = "demand_posted" if demand else "offer_posted"
+    return [
+        _book_row(book),
+        _entry_row(book, entry),
+        _tell_book(book, resource_stream(book.name), kind, event.agent),
+    ]
+
+
+@_resource.register
+def _(event: EntryWithdrawn, book: Resource) -> list[Projected]:
+    row = _ended_row(book, event.entry_id)
+    return [row, _tell_book(book, resource_stream(book.name), "entry_withdrawn", row.owner)]
+
+
+@_resource.register
+def _(event: EntriesLapsed, book: Resource) -> list[Projected]:
+    rows = [_ended_row(book, entry_id) for entry_id in event.entry_ids]
+    return [*rows, *(_tell_book(book, row.owner, f"{row.kind}_lapsed", MARKET) for row in rows)]
+
+
+@_resource.register
+def _(event: ResourceCleared, book: Resource) -> list[Projected]:
+    rows: list[Projected] = []
+    for fill in (*event.allocations, *event.suppliers):
+        entry = book.demand.get(fill.entry_id) or book.offers.get(fill.entry_id)
+        rows.append(_entry_row(book, entry) if entry else _ended_row(book, fill.entry_id))
+        told = {
+            "resource": book.name,
+            "entry": fill.entry_id,
+            "quantity": plain(fill.quantity),
+            "payment": plain(fill.payment),
+        }
+        kind = "demand_allocated" if fill.entry_id.startswith("dem_") else "offer_sold"
+        rows.append(
+            Notice(fill.agent, kind, resource_stream(book.name).partition("/")[2], MARKET, json.dumps(told))
+        )
+    rows.append(_tell_book(book, resource_stream(book.name), "resource_cleared", event.by))
+    return rows
+
+
+# Agents
+
+
+@singledispatch
+def _agent(event: object, agent: Agent) -> list[Projected]:  # noqa: ARG001 - the default of a dispatch
+    raise TypeError(f"{type(event).__name__} is not of an agent")
+
+
+@_agent.register
+def _(event: AgentRegistered, agent: Agent) -> list[Projected]:
+    return [_card_row(event.agent, agent)]
+
+
+@_agent.register
+def _(event: OutcomeReported, agent: Agent) -> list[Projected]:
+    return [_card_row(event.provider, agent)] if agent.registered else []
+
+
+def _card_row(agent_id: str, agent: Agent) -> Summary:
+    card = agent.registered
+    assert card is not None  # only registered agents are listed
+    body = {
+        "description": card.description,
+        "capabilities": card.capabilities,
+        "outcomes": len(agent.outcomes),
+    }
+    return Summary(
+        kind="agent",
+        id=agent_id,
+        stream=f"agent/{agent_id}",
+        owner=agent_id,
+        tags=tuple(f"cap:{name}" for name in card.capabilities),
+        body=json.dumps(body),
+    )

@@ -1,0 +1,431 @@
+"""The one loop: load, decide, evolve, answer, commit, release.
+
+Commands wait in a queue; one writer takes all that wait, decides each on the result of the one before, and
+commits them together. Nothing is answered, told or read before the commit that it depends on. What another
+process changed meanwhile comes back as stale and is decided again on fresh state.
+"""
+
+import json
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, TypeVar
+
+import anyio
+import anyio.lowlevel
+from pydantic import BaseModel
+
+from market_core.canonical import GENESIS, canonical, chain_hash, digest
+from market_core.commands import AnyCommand
+from market_core.events import Event
+from market_core.facts import Facts
+from market_core.handle import Decision, State, States, evolve, handle, new_state, streams
+from market_core.rejections import Code, Rejection
+from server import codec
+from server.ports import (
+    Clock,
+    EventStore,
+    Ids,
+    Notice,
+    Recorded,
+    Remembered,
+    Snapshot,
+    StoreBroken,
+    StoreUnavailable,
+    Summary,
+    Transaction,
+    Write,
+)
+from server.projection import project
+
+_TRIES = 5
+_CACHED_STREAMS = 2000
+_SNAPSHOT_EVERY = 500  # events, or a quarter of the stream where that is more
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a tool answers: a text for the model and the same as structured content."""
+
+    text: str
+    content: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class After:
+    """What an answer is made from: what was decided, and the states and the time after it."""
+
+    decision: Decision
+    states: States
+    now: datetime
+
+
+Outcome = After | Rejection
+"""What became of one command."""
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """An idempotency key of an agent, with the fingerprint of the request it stands for."""
+
+    agent: str
+    key: str
+    fingerprint: str
+
+
+def once(agent: str, key: str, tool: str, arguments: BaseModel) -> Once | None:
+    """Return the idempotency of a request, or None without a key."""
+    if not key:
+        return None
+    return Once(agent, key, digest(tool, "\0", canonical(arguments.model_dump())))
+
+
+@dataclass(slots=True)
+class _Stream:
+    """A stream as far as this process knows it."""
+
+    state: State
+    version: int = 0
+    hash: str = GENESIS
+
+
+@dataclass(slots=True, eq=False)
+class _Waiting:
+    """Commands in the queue that are one transaction, and the answer or failure that their caller waits for."""
+
+    commands: Sequence[AnyCommand]
+    answer: Callable[[list[Outcome]], Answer]
+    once: Once | None
+    all_or_nothing: bool
+    done: anyio.Event = field(default_factory=anyio.Event)
+    result: Answer | None = None
+    failure: Exception | None = None
+    streams: set[str] = field(default_factory=set)
+
+    def begin(self) -> None:
+        """Forget an earlier try."""
+        self.result = self.failure = None
+        self.streams = set()
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What one turn of the writer has decided so far."""
+
+    transactions: list[Transaction] = field(default_factory=list)
+    owners: list[_Waiting] = field(default_factory=list)  # whose the transactions are
+    settled: list[_Waiting] = field(default_factory=list)  # decided without a transaction
+    keys: set[tuple[str, str]] = field(default_factory=set)
+    fresh: set[str] = field(default_factory=set)  # streams brought up to date in this turn
+    written: set[str] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class _Draft:
+    """What the commands of one caller have changed so far: the transaction in the making."""
+
+    expected: dict[str, int] = field(default_factory=dict)
+    recorded: dict[str, list[Recorded]] = field(default_factory=dict)
+    guards: dict[str, int] = field(default_factory=dict)
+    summaries: dict[tuple[str, str], Summary] = field(default_factory=dict)
+    notices: list[Notice] = field(default_factory=list)
+
+
+class Service:
+    """The market of one process. Use it inside `running()`."""
+
+    def __init__(self, store: EventStore, clock: Clock, ids: Ids) -> None:
+        self.store = store
+        self.clock = clock
+        self._ids = ids
+        self._queue: deque[_Waiting] = deque()
+        self._work = anyio.Event()
+        self._turn = anyio.Lock()
+        self._cache: dict[str, _Stream] = {}
+        self._unsaved: set[str] = set()
+        self.committed = anyio.Event()
+        """Set, and replaced, at each commit of this process."""
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator["Service"]:
+        """Run the writer; on leaving, carry out what is queued, then stop."""
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._write_forever)
+            try:
+                yield self
+            finally:
+                with anyio.CancelScope(shield=True):
+                    while self._queue:
+                        await self._carry_out(self._take())
+                tasks.cancel_scope.cancel()
+
+    # Asking
+
+    async def execute(
+        self, command: AnyCommand, answer: Callable[[After], Answer], idempotency: Once | None = None
+    ) -> Answer:
+        """Carry out `command` durably and return what `answer` makes of its result.
+
+        Raises the core's Rejection, `busy`, or StoreUnavailable, with nothing changed. Cancelling the call
+        stops the waiting, not the command.
+        """
+
+        def of_one(outcomes: list[Outcome]) -> Answer:
+            (outcome,) = outcomes
+            assert isinstance(outcome, After)  # a refusal was raised
+            return answer(outcome)
+
+        return await self._wait(_Waiting((command,), of_one, idempotency, all_or_nothing=True))
+
+    async def execute_each(
+        self,
+        commands: Sequence[AnyCommand],
+        answer: Callable[[list[Outcome]], Answer],
+        idempotency: Once | None = None,
+    ) -> Answer:
+        """Carry out each command on the result of the one before, in one transaction; each is judged alone.
+
+        `answer` gets an After or a Rejection for each. Raises as `execute`, but no Rejection of a command.
+        """
+        return await self._wait(_Waiting(commands, answer, idempotency, all_or_nothing=False))
+
+    async def _wait(self, waiting: _Waiting) -> Answer:
+        self._queue.append(waiting)
+        self._work.set()
+        await waiting.done.wait()
+        if waiting.failure is not None:
+            raise waiting.failure
+        assert waiting.result is not None  # done without a failure
+        return waiting.result
+
+    async def see(self, names: Iterable[str], view: Callable[[States, datetime], _T]) -> _T:
+        """Return what `view` makes of the states of the streams `names`, as committed at this moment."""
+        async with self._turn:
+            states = {name: (await self._load(name)).state for name in names}
+            seen = view(states, self.clock.now())
+            self._trim()
+            return seen
+
+    # Writing
+
+    async def _write_forever(self) -> None:
+        while True:
+            await self._work.wait()
+            self._work = anyio.Event()
+            while self._queue:
+                await self._gather()
+                with anyio.CancelScope(shield=True):
+                    await self._carry_out(self._take())
+
+    async def _gather(self) -> None:
+        """Let the commands that are ready in this turn of the event loop join the batch."""
+        waiting = 0
+        while waiting < len(self._queue):
+            waiting = len(self._queue)
+            await anyio.lowlevel.checkpoint()
+
+    def _take(self) -> list[_Waiting]:
+        batch = list(self._queue)
+        self._queue.clear()
+        return batch
+
+    async def _carry_out(self, pending: list[_Waiting]) -> None:
+        tries = 0
+        async with self._turn:
+            while pending and tries < _TRIES:
+                left = await self._attempt(pending)
+                tries += len(left) == len(pending)  # a try that settled something does not count
+                pending = left
+            for waiting in pending:
+                waiting.failure = Rejection(Code.BUSY)
+                waiting.done.set()
+            await self._save_snapshots()
+            self._trim()
+
+    async def _attempt(self, pending: list[_Waiting]) -> list[_Waiting]:
+        """Decide and commit; release what is settled and return, in order, what must be decided again."""
+        batch = _Batch()
+        try:
+            left = await self._decide_all(pending, batch)
+            stale = await self.store.commit(batch.transactions) if batch.transactions else frozenset()
+        except Exception as failure:  # handed to the callers: nothing was written
+            self._forget(batch.fresh)
+            for waiting in pending:
+                waiting.failure = failure
+                waiting.done.set()
+            return []
+        return self._settle(batch, stale, left)
+
+    async def _decide_all(self, pending: list[_Waiting], batch: _Batch) -> list[_Waiting]:
+        """Decide each on the result of the one before; return those that must wait for a clean state."""
+        for position, waiting in enumerate(pending):
+            waiting.begin()
+            if waiting.once and (waiting.once.agent, waiting.once.key) in batch.keys:
+                return pending[position:]  # its twin is in this batch: look again once that is committed
+            try:
+                if not await self._recall(waiting):
+                    await self._decide(waiting, batch)
+                    continue
+            except Rejection as refusal:
+                waiting.failure = refusal
+            except (StoreUnavailable, StoreBroken):
+                raise
+            except Exception as bug:  # handed to the caller, whose fault it is not
+                waiting.failure = bug
+                batch.settled.append(waiting)
+                self._forget(waiting.streams)  # they may hold what was not recorded
+                return pending[position + 1 :]
+            batch.settled.append(waiting)
+        return []
+
+    async def _recall(self, waiting: _Waiting) -> bool:
+        """Give a repeated request its first answer; refuse other content under the same key."""
+        if waiting.once is None:
+            return False
+        known = await self.store.remembered(waiting.once.agent, waiting.once.key)
+        if known is None:
+            return False
+        if known.fingerprint != waiting.once.fingerprint:
+            raise Rejection(Code.IDEMPOTENCY_KEY_REUSED)
+        waiting.result = Answer(**json.loads(known.answer))
+        return True
+
+    async def _decide(self, waiting: _Waiting, batch: _Batch) -> None:
+        draft = _Draft()
+        outcomes: list[Outcome] = []
+        for command in waiting.commands:
+            try:
+                outcomes.append(await self._decide_one(command, waiting, batch, draft))
+            except Rejection as refusal:
+                if waiting.all_or_nothing:
+                    raise
+                outcomes.append(refusal)
+        waiting.result = waiting.answer(outcomes)
+        if not draft.recorded and waiting.once is None:
+            batch.settled.append(waiting)
+            return
+        batch.written.update(draft.recorded)
+        batch.owners.append(waiting)
+        batch.transactions.append(_transaction(draft, waiting))
+        if waiting.once:
+            batch.keys.add((waiting.once.agent, waiting.once.key))
+
+    async def _decide_one(
+        self, command: AnyCommand, waiting: _Waiting, batch: _Batch, draft: _Draft
+    ) -> After:
+        facts = Facts(self.clock.now(), self._ids.token(), self._ids.nonce())
+        found: dict[str, State] = {}
+        while missing := [name for name in streams(command, found, facts) if name not in found]:
+            for name in missing:
+                waiting.streams.add(name)
+                if name not in batch.fresh:
+                    await self._load(name)
+                    batch.fresh.add(name)
+                found[name] = self._cache[name].state
+        decision = handle(found, command, facts)
+        # What was read and is not on disk yet must get there, or this decision was built on sand.
+        for name in (*decision.guards, *(batch.written & found.keys())):
+            draft.guards.setdefault(name, draft.expected.get(name, self._cache[name].version))
+        for name, events in decision.events.items():
+            if events:
+                found[name] = self._record(name, events, draft)
+        return After(decision, found, facts.now)
+
+    def _record(self, name: str, events: Sequence[Event], draft: _Draft) -> State:
+        """Add events to a stream here and to the draft, chained to what is there; return the new state."""
+        stream = self._cache[name]
+        draft.expected.setdefault(name, stream.version)
+        recorded = draft.recorded.setdefault(name, [])
+        for event in events:
+            body = codec.encode(event)
+            stream.state = evolve(stream.state, event)
+            stream.version += 1
+            stream.hash = chain_hash(stream.hash, name, stream.version, body)
+            recorded.append(Recorded(stream.version, body, stream.hash))
+        summaries, notices = project(stream.state, events)
+        draft.summaries.update(((row.kind, row.id), row) for row in summaries)
+        draft.notices += notices
+        return stream.state
+
+    def _settle(self, batch: _Batch, stale: frozenset[int], left: list[_Waiting]) -> list[_Waiting]:
+        """Release what was decided on committed ground; return the rest, and `left`, to be decided again."""
+        again = [waiting for position, waiting in enumerate(batch.owners) if position in stale]
+        shaky = {name for waiting in again for name in waiting.streams}
+        self._forget(shaky)
+        again += [waiting for waiting in batch.settled if shaky & waiting.streams]
+        redo = set(again)
+        for waiting in (*batch.owners, *batch.settled):
+            if waiting not in redo:
+                waiting.done.set()
+        if len(stale) < len(batch.owners):
+            self._unsaved.update(name for name in batch.written if not name.startswith("auction/"))
+            self.committed.set()
+            self.committed = anyio.Event()
+        return again + left
+
+    # States
+
+    async def _load(self, name: str) -> _Stream:
+        """Return a stream as it stands in the store: what is cached, brought up to date."""
+        stream = self._cache.pop(name, None) or await self._from_snapshot(name) or _Stream(new_state(name))
+        for recorded in await self.store.load(name, stream.version):
+            stream.state = evolve(stream.state, codec.decode(recorded.body))
+            stream.version, stream.hash = recorded.version, recorded.hash
+        self._cache[name] = stream  # the newest used stands last
+        return stream
+
+    def _trim(self) -> None:
+        """Drop the streams that were not used for longest; only between turns, when all is committed."""
+        while len(self._cache) > _CACHED_STREAMS:
+            del self._cache[next(iter(self._cache))]
+
+    def _forget(self, names: Iterable[str]) -> None:
+        for name in names:
+            self._cache.pop(name, None)
+
+    async def _from_snapshot(self, name: str) -> _Stream | None:
+        if name.startswith("auction/"):
+            return None
+        snapshot = await self.store.snapshot(name)
+        if snapshot is None or snapshot.form != codec.SNAPSHOT_FORM:
+            return None
+        at_it = await self.store.load(name, snapshot.version - 1)
+        if not at_it or at_it[0].hash != snapshot.hash:
+            return None
+        return _Stream(codec.decode_state(name, snapshot.body), snapshot.version, snapshot.hash)
+
+    async def _save_snapshots(self) -> None:
+        """Save the long-lived streams whose tail since their snapshot has grown long."""
+        for name in self._unsaved:
+            stream = self._cache.get(name)
+            if stream is None or stream.version < _SNAPSHOT_EVERY:
+                continue
+            saved = await self.store.snapshot(name)
+            tail = stream.version - (saved.version if saved else 0)
+            if tail > max(_SNAPSHOT_EVERY, stream.version // 4):
+                body = codec.encode_state(stream.state)
+                await self.store.save_snapshot(
+                    Snapshot(name, stream.version, stream.hash, codec.SNAPSHOT_FORM, body)
+                )
+        self._unsaved.clear()
+
+
+def _transaction(draft: _Draft, waiting: _Waiting) -> Transaction:
+    writes = tuple(
+        Write(name, draft.expected[name], tuple(recorded)) for name, recorded in draft.recorded.items()
+    )
+    guards = tuple((name, version) for name, version in draft.guards.items() if name not in draft.recorded)
+    return Transaction(
+        writes, guards, tuple(draft.summaries.values()), tuple(draft.notices), _remember(waiting)
+    )
+
+
+def _remember(waiting: _Waiting) -> Remembered | None:
+    if waiting.once is None:
+        return None
+    assert waiting.result is not None  # decided
+    answer = json.dumps({"text": waiting.result.text, "content": waiting.result.content})
+    return Remembered(waiting.once.agent, waiting.once.key, waiting.once.fingerprint, answer)

@@ -1,0 +1,1 @@
+"""Stores of events: one contract (`ports.EventStore`), a file for each place the events may live."""

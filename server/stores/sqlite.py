@@ -1,0 +1,403 @@
+"""The store in one SQLite file: the default. Several processes may share it; what is acknowledged is on disk.
+
+One connection does everything. A commit runs on the event loop while the disk is quick, and on a thread once
+it is slow (`_SLOW`): handing a quick one over would cost more than it takes.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+import anyio
+import anyio.to_thread
+
+from server.ports import (
+    Found,
+    Notice,
+    Page,
+    Posted,
+    Query,
+    Reader,
+    Recorded,
+    Remembered,
+    Snapshot,
+    StoreBroken,
+    StoreUnavailable,
+    Summary,
+    Transaction,
+)
+
+FORMAT = 1
+"""The version of the tables below, kept in the file (user_version)."""
+_APPLICATION = 0x41674D6B  # "AgMk": says whose file it is
+_SLOW = 0.002  # seconds a commit may take on the event loop
+_PATIENCE = 10.0  # seconds to wait for another process's write
+_POLL = 0.1  # seconds between looks at what other processes wrote, while somebody waits
+_T = TypeVar("_T")
+
+_TABLES = """
+CREATE TABLE events (
+    stream TEXT NOT NULL, version INTEGER NOT NULL, body TEXT NOT NULL, hash TEXT NOT NULL,
+    PRIMARY KEY (stream, version)
+) WITHOUT ROWID;
+CREATE TABLE summaries (
+    position INTEGER PRIMARY KEY, kind TEXT NOT NULL, id TEXT NOT NULL, stream TEXT NOT NULL,
+    owner TEXT NOT NULL, parent TEXT NOT NULL, status TEXT NOT NULL, until INTEGER,
+    tags TEXT NOT NULL, body TEXT NOT NULL, UNIQUE (kind, id)
+);
+CREATE INDEX summaries_by_owner ON summaries (owner, kind, status) WHERE owner != '';
+CREATE INDEX summaries_by_parent ON summaries (parent, kind, status) WHERE parent != '';
+CREATE INDEX summaries_by_until ON summaries (until) WHERE status = 'open' AND until IS NOT NULL;
+CREATE INDEX summaries_by_status ON summaries (kind, status) WHERE kind IN ('auction', 'agent', 'resource');
+CREATE TABLE tags (tag TEXT NOT NULL, position INTEGER NOT NULL, PRIMARY KEY (tag, position)) WITHOUT ROWID;
+CREATE TABLE notices (
+    position INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, kind TEXT NOT NULL, ref TEXT NOT NULL,
+    by TEXT NOT NULL, body TEXT NOT NULL
+);
+CREATE INDEX notices_by_topic ON notices (topic, position);
+CREATE TABLE remembered (
+    agent TEXT NOT NULL, key TEXT NOT NULL, fingerprint TEXT NOT NULL, answer TEXT NOT NULL,
+    PRIMARY KEY (agent, key)
+) WITHOUT ROWID;
+CREATE TABLE snapshots (
+    stream TEXT PRIMARY KEY, version INTEGER NOT NULL, hash TEXT NOT NULL, form TEXT NOT NULL, body TEXT NOT NULL
+) WITHOUT ROWID;
+"""
+
+# What `Query.status` asks for: an open thing whose time is over counts as closed.
+_STATUS_NOW = (
+    "CASE WHEN {t}.status = 'open' AND {t}.until IS NOT NULL AND {t}.until <= :now "
+    "THEN 'closed' ELSE {t}.status END"
+)
+
+
+class SqliteStore:
+    """An EventStore in the SQLite file at `path`, which is created where it is missing.
+
+    Raises StoreBroken for a file that is corrupted, foreign or newer, StoreUnavailable for one that cannot
+    be opened or written.
+    """
+
+    def __init__(self, path: str, jitter: Callable[[], float] = lambda: 1.0) -> None:
+        """`jitter` gives a number from 0 to 1 that keeps waiting processes from waking together."""
+        self.path = path
+        self._jitter = jitter
+        self._turn = anyio.Lock()
+        self._changed = anyio.Event()
+        self._seconds = 0.0
+        self._polled = 0.0
+        self._connection = _open(path)
+        self._seen = self._data_version()
+
+    # Writing
+
+    async def commit(self, batch: Sequence[Transaction]) -> frozenset[int]:
+        """Make the transactions that hold durable, in order; return the positions of the others."""
+        began = anyio.current_time()
+        stale = await self._patiently(lambda: self._commit(batch), may_use_thread=self._seconds > _SLOW)
+        self._seconds += 0.2 * (anyio.current_time() - began - self._seconds)
+        self._wake()
+        return stale
+
+    async def _patiently(self, work: Callable[[], _T], *, may_use_thread: bool = False) -> _T:
+        """Do `work` once nobody else of this process does any, and again while another process is writing."""
+        async with self._turn:
+            started = anyio.current_time()
+            pause = 0.001
+            while True:
+                try:
+                    with _translated(self.path):
+                        return await anyio.to_thread.run_sync(work) if may_use_thread else work()
+                except StoreUnavailable as error:
+                    if not _locked(error.__cause__) or anyio.current_time() - started > _PATIENCE:
+                        raise
+                await anyio.sleep(pause * (0.5 + self._jitter()))
+                pause = min(2 * pause, 0.05)
+
+    def _commit(self, batch: Sequence[Transaction]) -> frozenset[int]:
+        db = self._connection
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            stale = frozenset(i for i, transaction in enumerate(batch) if not _keep(db, transaction))
+            db.execute("COMMIT")
+        except BaseException:
+            with suppress(sqlite3.Error):
+                db.execute("ROLLBACK")
+            raise
+        return stale
+
+    # Reading
+
+    async def load(self, stream: str, after: int = 0) -> Sequence[Recorded]:
+        """Return the events of `stream` above version `after`."""
+        rows = await self._rows(
+            "SELECT version, body, hash FROM events WHERE stream = ? AND version > ? ORDER BY version",
+            (stream, after),
+        )
+        return [Recorded(*row) for row in rows]
+
+    async def find(self, query: Query) -> Page:
+        """Return a page of summaries, newest first."""
+        source, values = _search(query)
+        total = (await self._rows(f"SELECT count(*) {source}", values))[0][0]
+        if query.before is not None:
+            source, values = f"{source} AND s.position < :before", {**values, "before": query.before}
+        rows = await self._rows(
+            "SELECT s.position, s.kind, s.id, s.stream, s.owner, s.parent, s.status, s.until, s.tags, s.body, "
+            "(SELECT count(*) FROM summaries b WHERE b.parent = s.id AND b.kind = 'bid' AND b.status = 'standing') "
+            f"{source} ORDER BY s.position DESC LIMIT :limit",
+            {**values, "limit": query.limit},
+        )
+        return Page(tuple(_found(row) for row in rows), total)
+
+    async def notices(self, reader: Reader, after: int | None, limit: int) -> Sequence[Posted]:
+        """Return notices above `after`, oldest first, or the newest ones."""
+        marks = ", ".join("?" * len(reader.topics))
+        mine = f"""topic IN ({marks}) OR topic IN (
+            SELECT parent FROM summaries WHERE owner = ? AND owner != '' AND kind IN ('bid', 'demand', 'offer'))"""
+        order = "DESC" if after is None else "ASC"
+        rows = await self._rows(
+            f"SELECT position, topic, kind, ref, by, body FROM notices WHERE ({mine}) AND position > ? "
+            f"AND (? = '' OR by != ?) ORDER BY position {order} LIMIT ?",
+            (*reader.topics, reader.follows, after or 0, reader.follows, reader.follows, limit),
+        )
+        posted = [Posted(row[0], Notice(*row[1:])) for row in rows]
+        return posted[::-1] if after is None else posted
+
+    async def posted_after(self, after: int, limit: int) -> Sequence[Posted]:
+        """Return notices of all topics above `after`."""
+        rows = await self._rows(
+            "SELECT position, topic, kind, ref, by, body FROM notices WHERE position > ? ORDER BY position LIMIT ?",
+            (after, limit),
+        )
+        return [Posted(row[0], Notice(*row[1:])) for row in rows]
+
+    async def last_position(self) -> int:
+        """Return the position of the newest notice."""
+        return int((await self._rows("SELECT coalesce(max(position), 0) FROM notices"))[0][0])
+
+    async def remembered(self, agent: str, key: str) -> Remembered | None:
+        """Return the answer kept under an agent's key."""
+        rows = await self._rows(
+            "SELECT agent, key, fingerprint, answer FROM remembered WHERE agent = ? AND key = ?", (agent, key)
+        )
+        return Remembered(*rows[0]) if rows else None
+
+    async def due(self, now: int) -> Sequence[str]:
+        """Return the streams with something open that has reached its `until`."""
+        rows = await self._rows(
+            "SELECT DISTINCT stream FROM summaries WHERE status = 'open' AND until IS NOT NULL AND until <= ? "
+            "ORDER BY stream",
+            (now,),
+        )
+        return [row[0] for row in rows]
+
+    async def next_until(self) -> int | None:
+        """Return the least `until` of anything open."""
+        until: int | None = (
+            await self._rows("SELECT min(until) FROM summaries WHERE status = 'open' AND until IS NOT NULL")
+        )[0][0]
+        return until
+
+    async def snapshot(self, stream: str) -> Snapshot | None:
+        """Return the stream's snapshot."""
+        rows = await self._rows(
+            "SELECT stream, version, hash, form, body FROM snapshots WHERE stream = ?", (stream,)
+        )
+        return Snapshot(*rows[0]) if rows else None
+
+    async def save_snapshot(self, snapshot: Snapshot) -> None:
+        """Keep a snapshot; one that cannot be written now is only a slower start later."""
+        values = (snapshot.stream, snapshot.version, snapshot.hash, snapshot.form, snapshot.body)
+        with suppress(StoreUnavailable):
+            await self._rows("INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?, ?)", values)
+
+    async def streams(self) -> Sequence[str]:
+        """Return the names of all streams."""
+        return [row[0] for row in await self._rows("SELECT DISTINCT stream FROM events ORDER BY stream")]
+
+    async def _rows(self, sql: str, values: Any = ()) -> list[Any]:
+        return await self._patiently(lambda: self._connection.execute(sql, values).fetchall())
+
+    # Waiting
+
+    async def watch(self) -> None:
+        """Wait for the next commit of this process or another; others are polled for only here."""
+        changed = self._changed
+        while not changed.is_set():
+            with anyio.move_on_after(_POLL):
+                await changed.wait()
+            self._poll()
+
+    def _poll(self) -> None:
+        """Look, at most once per poll time however many wait, whether another process has written."""
+        now = anyio.current_time()
+        if now - self._polled < _POLL / 2:
+            return
+        self._polled = now
+        version = self._data_version()
+        if version != self._seen:
+            self._seen = version
+            self._wake()
+
+    def _data_version(self) -> int:
+        with _translated(self.path):
+            return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
+
+    def _wake(self) -> None:
+        self._changed.set()
+        self._changed = anyio.Event()
+
+    async def close(self) -> None:
+        """Close the file; the journal is folded into it by the last one who does."""
+        self._connection.close()
+
+
+def _keep(db: sqlite3.Connection, transaction: Transaction) -> bool:
+    """Write `transaction` if it holds; return whether it did."""
+    versions = [(write.stream, write.expected) for write in transaction.writes]
+    for stream, version in (*versions, *transaction.guards):
+        row = db.execute("SELECT max(version) FROM events WHERE stream = ?", (stream,)).fetchone()
+        if (row[0] or 0) != version:
+            return False
+    known = transaction.remember
+    if known is not None:
+        added = db.execute(
+            "INSERT OR IGNORE INTO remembered VALUES (?, ?, ?, ?)",
+            (known.agent, known.key, known.fingerprint, known.answer),
+        )
+        if not added.rowcount:
+            return False
+    for write in transaction.writes:
+        db.executemany(
+            "INSERT INTO events VALUES (?, ?, ?, ?)",
+            [(write.stream, event.version, event.body, event.hash) for event in write.events],
+        )
+    for summary in transaction.summaries:
+        _keep_summary(db, summary)
+    db.executemany(
+        "INSERT INTO notices (topic, kind, ref, by, body) VALUES (?, ?, ?, ?, ?)",
+        [(n.topic, n.kind, n.ref, n.by, n.body) for n in transaction.notices],
+    )
+    return True
+
+
+def _keep_summary(db: sqlite3.Connection, summary: Summary) -> None:
+    row = db.execute(
+        "INSERT INTO summaries (kind, id, stream, owner, parent, status, until, tags, body) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (kind, id) DO UPDATE SET "
+        "owner = excluded.owner, parent = excluded.parent, status = excluded.status, until = excluded.until, "
+        "tags = excluded.tags, body = excluded.body RETURNING position",
+        (
+            summary.kind,
+            summary.id,
+            summary.stream,
+            summary.owner,
+            summary.parent,
+            summary.status,
+            summary.until,
+            "\n".join(summary.tags),
+            summary.body,
+        ),
+    ).fetchone()
+    if summary.tags or summary.kind == "agent":
+        db.execute("DELETE FROM tags WHERE position = ?", row)
+        db.executemany("INSERT OR IGNORE INTO tags VALUES (?, ?)", [(tag, row[0]) for tag in summary.tags])
+
+
+def _search(query: Query) -> tuple[str, dict[str, object]]:
+    """Return the FROM and WHERE of a query (without `before`) and its named values."""
+    values: dict[str, object] = {"kind": query.kind, "now": query.now}
+    joins, tests = "", ["s.kind = :kind"]
+    for name, value in (("id", query.id), ("owner", query.owner), ("parent", query.parent)):
+        if value:
+            tests.append(f"s.{name} = :{name}")
+            values[name] = value
+    if query.tag:
+        joins += " JOIN tags t ON t.position = s.position AND t.tag = :tag"
+        values["tag"] = query.tag
+    if query.status:
+        tests.append(_one_of("s", "status", query.status, values))
+    if query.parent_status:
+        joins += " JOIN summaries p ON p.kind = 'auction' AND p.id = s.parent"
+        tests.append(_one_of("p", "parent_status", query.parent_status, values))
+    return f"FROM summaries s{joins} WHERE {' AND '.join(tests)}", values
+
+
+def _one_of(table: str, name: str, wanted: Sequence[str], values: dict[str, object]) -> str:
+    names = [f"{name}_{i}" for i in range(len(wanted))]
+    values.update(zip(names, wanted, strict=True))
+    return f"{_STATUS_NOW.format(t=table)} IN ({', '.join(f':{n}' for n in names)})"
+
+
+def _found(row: Sequence[Any]) -> Found:
+    position, kind, some_id, stream, owner, parent, status, until, tags, body, children = row
+    summary = Summary(
+        kind, some_id, stream, owner, parent, status, until, tuple(tags.split("\n")) if tags else (), body
+    )
+    return Found(position, summary, children)
+
+
+# Opening
+
+
+def _open(path: str) -> sqlite3.Connection:
+    with suppress(OSError):
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    with _translated(path):
+        db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=_PATIENCE)
+        try:
+            _prepare(db, path)
+        except BaseException:
+            db.close()
+            raise
+    return db
+
+
+def _prepare(db: sqlite3.Connection, path: str) -> None:
+    """Check whose file it is, make the tables in a new one, and set the connection up."""
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("PRAGMA synchronous = FULL")
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        application = db.execute("PRAGMA application_id").fetchone()[0]
+        version = db.execute("PRAGMA user_version").fetchone()[0]
+        empty = not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        if empty and application == 0:
+            for statement in _TABLES.split(";"):
+                db.execute(statement)
+            db.execute(f"PRAGMA application_id = {_APPLICATION}")
+            db.execute(f"PRAGMA user_version = {FORMAT}")
+        elif application != _APPLICATION:
+            raise StoreBroken(f"{path} is a database of another program")
+        elif version > FORMAT:
+            raise StoreBroken(
+                f"{path} has format {version}; this version of agent-market reads formats up to {FORMAT}: upgrade it"
+            )
+        db.execute("COMMIT")
+    except BaseException:
+        with suppress(sqlite3.Error):
+            db.execute("ROLLBACK")
+        raise
+    db.execute("PRAGMA busy_timeout = 0")  # from here on we wait without holding up the event loop
+
+
+@contextmanager
+def _translated(path: str) -> Iterator[None]:
+    """Turn SQLite's errors into the two that callers know."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise StoreUnavailable(f"{path}: {error}") from error
+    except sqlite3.DatabaseError as error:
+        raise StoreBroken(f"{path}: {error}") from error
+
+
+def _locked(error: BaseException | None) -> bool:
+    """Return whether another process holds the file, which passes."""
+    return isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode & 0xFF in (
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+    )

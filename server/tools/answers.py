@@ -1,0 +1,445 @@
+"""What the tools give back: models for programs, texts for models.
+
+A text has the answer first, then a compact table, then `Next:` with the calls that make sense now. Words of
+other agents stand only in table cells and after a field's name, shortened, on one line.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any
+
+from pydantic import BaseModel, PlainSerializer, WithJsonSchema
+
+from market_core.events import BidSubmitted, Fill
+from market_core.values import plain, shown
+
+
+def _number(amount: Decimal) -> int | float:
+    """Return an amount as a JSON number: exact up to 15 digits; the text always has all digits."""
+    return int(amount) if amount == amount.to_integral_value() else float(amount)
+
+
+Number = Annotated[Decimal, PlainSerializer(_number), WithJsonSchema({"type": "number"})]
+"""Credits, seconds, units or a share, as a JSON number."""
+Moment = Annotated[datetime, PlainSerializer(shown), WithJsonSchema({"type": "string"})]
+"""ISO 8601, UTC."""
+Object = Annotated[dict[str, Any], WithJsonSchema({"type": "object"})]
+
+
+def credits_text(amount: Decimal | None) -> str:
+    """Return an amount of credits as text: `12.5 credits`, or `any` for None."""
+    return "any" if amount is None else f"{plain(amount)} credits"
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Return a compact table: a line of heads, a line a row, cells separated by ` | `. None is a dash."""
+    lines = [" | ".join(heads)]
+    lines += [" | ".join(cell(value) for value in row) for row in rows]
+    return "\n".join(lines)
+
+
+def cell(value: object) -> str:
+    """Return a value as the text of one cell: one line, at most 80 characters, no separator of ours."""
+    match value:
+        case None | "":
+            return "-"
+        case Decimal():
+            return plain(value)
+        case datetime():
+            return shown(value)
+    text = " ".join(str(value).replace("|", "/").split())
+    return text if len(text) <= 80 else text[:79] + "…"
+
+
+def paged(shown_rows: int, total: int, cursor: str | None) -> str:
+    """Return the line that says how much of a list this is, empty if it is all."""
+    if cursor is None:
+        return ""
+    return f"\n{shown_rows} of {total}; for more pass cursor={cursor}"
+
+
+class AuctionCreated(BaseModel):
+    """A new auction."""
+
+    auction_id: str
+    status: str
+    closes_at: Moment | None = None
+    tie_break_commitment: str
+    eligible_providers: list[str]
+
+
+class BidReceipt(BaseModel):
+    """A bid as recorded. `score` in credits, lower is better."""
+
+    bid_id: str
+    auction_id: str
+    status: str
+    cost: Number
+    score: Number
+    replaced: str | None = None
+    valid_until: Moment | None = None
+
+
+class BidResult(BaseModel):
+    """What became of one row."""
+
+    index: int
+    bid_id: str | None = None
+    code: str | None = None
+    message: str | None = None
+    next: str | None = None
+
+
+class BidResults(BaseModel):
+    """What became of each row, in order."""
+
+    accepted: int
+    refused: int
+    results: list[BidResult]
+
+
+class Withdrawn(BaseModel):
+    """What was taken back."""
+
+    id: str
+    status: str
+
+
+class Closed(BaseModel):
+    """An auction without more bids."""
+
+    auction_id: str
+    status: str
+    bids: int
+
+
+class RankRow(BaseModel):
+    """A bid in the ranking; amounts in credits."""
+
+    rank: int
+    agent: str
+    bid_id: str
+    cost: Number
+    score: Number
+    estimated_time: Number | None = None
+    quality: Number | None = None
+
+
+class RuleRow(BaseModel):
+    """What a payment rule would make the buyer pay."""
+
+    payment_rule: str
+    winner: str | None = None
+    payment: Number | None = None
+    premium: Number | None = None
+
+
+class Preview(BaseModel):
+    """What an award now would be."""
+
+    auction_id: str
+    ranking: list[RankRow]
+    ranked: int
+    rules: list[RuleRow]
+
+
+class WinnerRow(BaseModel):
+    """A winner; amounts are totals in credits. `cost` where the viewer may see it."""
+
+    agent: str
+    bid_id: str
+    payment: Number
+    cost: Number | None = None
+
+
+class Proof(BaseModel):
+    """How far the award is proved best."""
+
+    status: str = "optimal"
+    gap: int = 0
+
+
+class Awarded(BaseModel):
+    """The decision, for good."""
+
+    auction_id: str
+    status: str
+    winners: list[WinnerRow]
+    total_payment: Number
+    ranking: list[RankRow]
+    ranked: int
+    explanation: str
+    proof: Proof
+    nonce: str
+
+
+class Record(BaseModel):
+    """Outcomes reported of an agent."""
+
+    reported: int
+    successes: int
+    failures: int
+
+
+class OutcomeRecorded(BaseModel):
+    """The outcome, and the provider's track record with it."""
+
+    auction_id: str
+    provider: str
+    success: bool
+    record: Record
+
+
+class Side(BaseModel):
+    """One side of a book."""
+
+    entries: int
+    owners: int
+    quantity: Number
+
+
+class DemandPosted(BaseModel):
+    """Demand in the book."""
+
+    demand_id: str
+    resource: str
+    quantity: Number
+    demand: Side
+    offers: Side
+
+
+class OfferPosted(BaseModel):
+    """An offer in the book."""
+
+    offer_id: str
+    resource: str
+    quantity: Number
+    demand: Side
+    offers: Side
+
+
+class AllocationRow(BaseModel):
+    """What one demand got: units, and the total it pays."""
+
+    agent: str
+    demand_id: str
+    quantity: Number
+    payment: Number
+
+
+class SupplierRow(BaseModel):
+    """What one offer sold: units, and the total it receives."""
+
+    agent: str
+    offer_id: str
+    quantity: Number
+    payment: Number
+
+
+class Clearing(BaseModel):
+    """One resource's clearing at one price per unit. `unmet`: units of demand left in the book."""
+
+    resource: str
+    clearing_price: Number
+    quantity: Number
+    total_payment: Number
+    allocations: list[AllocationRow]
+    suppliers: list[SupplierRow]
+    unmet: Number
+
+
+class NotCleared(BaseModel):
+    """A resource in which nothing happened, and why."""
+
+    resource: str
+    code: str
+    message: str
+
+
+class Aggregated(BaseModel):
+    """The clearings made, and the resources without one."""
+
+    clearings: list[Clearing]
+    not_cleared: list[NotCleared]
+
+
+class EntryRow(BaseModel):
+    """A demand or an offer of one's own. `limit` in credits per unit; `left` units."""
+
+    id: str
+    kind: str
+    left: Number
+    limit: Number | None = None
+    until: Moment | None = None
+
+
+class BookRow(BaseModel):
+    """A resource in a list."""
+
+    resource: str
+    unit: str | None = None
+    whole: bool
+
+
+class ResourceSeen(BaseModel):
+    """A resource's book, or the list of resources."""
+
+    resource: str | None = None
+    unit: str | None = None
+    whole: bool | None = None
+    demand: Side | None = None
+    offers: Side | None = None
+    own: list[EntryRow] | None = None
+    preview: Object | None = None
+    last_clearing: Object | None = None
+    resources: list[BookRow] | None = None
+    total: int | None = None
+    next_cursor: str | None = None
+
+
+class AgentRow(BaseModel):
+    """An agent in a list."""
+
+    agent: str
+    capabilities: list[str]
+    outcomes: int
+
+
+class AgentSeen(BaseModel):
+    """An agent's card and record, or the list of agents."""
+
+    agent: str | None = None
+    description: str | None = None
+    capabilities: list[str] | None = None
+    attributes: Object | None = None
+    record: Record | None = None
+    agents: list[AgentRow] | None = None
+    total: int | None = None
+    next_cursor: str | None = None
+
+
+class OwnBid(BaseModel):
+    """The viewer's own bid."""
+
+    bid_id: str
+    cost: Number
+    score: Number
+    rank: int | None = None
+    winning_threshold: Number | None = None
+
+
+class AuctionSeen(BaseModel):
+    """An auction as the viewer may see it."""
+
+    auction_id: str
+    status: str
+    task: str
+    buyer: str
+    description: str | None = None
+    requirements: Object | None = None
+    max_price: Number | None = None
+    payment_rule: str
+    scoring: Object | None = None
+    closes_at: Moment | None = None
+    invite: list[str] | None = None
+    bids: int
+    tie_break_commitment: str
+    own_bid: OwnBid | None = None
+    winners: list[WinnerRow] | None = None
+    ranking: list[RankRow] | None = None
+    ranked: int | None = None
+    next_cursor: str | None = None
+    nonce: str | None = None
+    outcome: Object | None = None
+
+
+class AuctionRow(BaseModel):
+    """An auction in a list."""
+
+    auction_id: str
+    status: str
+    task: str
+    buyer: str
+    bids: int
+    max_price: Number | None = None
+    payment_rule: str
+    closes_at: Moment | None = None
+    winner: str | None = None
+    payment: Number | None = None
+
+
+class AuctionList(BaseModel):
+    """A page of auctions, newest first."""
+
+    auctions: list[AuctionRow]
+    total: int
+    next_cursor: str | None = None
+
+
+class News(BaseModel):
+    """Something that happened. `id`: of the auction or resource; `next`: the call that makes sense."""
+
+    what: str
+    id: str
+    why: str
+    next: str
+
+
+class Inbox(BaseModel):
+    """Where an agent stands, and what is new for it."""
+
+    agent: str
+    auctions: list[Object]
+    bids: list[Object]
+    to_deliver: list[Object]
+    to_report: list[Object]
+    demand: list[Object]
+    offers: list[Object]
+    credits_promised: Number
+    news: list[News]
+    next_cursor: str
+
+
+def rank_rows(bids: Sequence[BidSubmitted], first: int = 0) -> list[RankRow]:
+    """Return the rows of a ranking that starts at position `first`."""
+    return [
+        RankRow(
+            rank=position,
+            agent=bid.bidder,
+            bid_id=bid.bid_id,
+            cost=bid.cost,
+            score=bid.score,
+            estimated_time=bid.estimated_time,
+            quality=bid.quality,
+        )
+        for position, bid in enumerate(bids, first + 1)
+    ]
+
+
+def rank_table(rows: Sequence[RankRow]) -> str:
+    """Return a ranking as a table; time and quality only where somebody stated them."""
+    heads = ["rank", "agent", "cost", "score", "bid_id"]
+    stated = [
+        name for name in ("estimated_time", "quality") if any(getattr(row, name) is not None for row in rows)
+    ]
+    return table(
+        heads + stated,
+        (
+            [row.rank, row.agent, row.cost, row.score, row.bid_id, *(getattr(row, name) for name in stated)]
+            for row in rows
+        ),
+    )
+
+
+def fill_rows(fills: Sequence[Fill]) -> list[dict[str, Any]]:
+    """Return fills as rows with the id under the name of its side."""
+    return [
+        {
+            "agent": fill.agent,
+            ("demand_id" if fill.entry_id.startswith("dem_") else "offer_id"): fill.entry_id,
+            "quantity": fill.quantity,
+            "payment": fill.payment,
+        }
+        for fill in fills
+    ]

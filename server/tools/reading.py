@@ -1,0 +1,632 @@
+"""The tools that only look: auctions, resources, agents, one's own inbox."""
+
+import json
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+import anyio
+from pydantic import BaseModel, Field
+
+from market_core.agent import Agent
+from market_core.auction import Auction
+from market_core.commands import Model
+from market_core.events import ResourceCleared
+from market_core.handle import States, agent_stream, auction_stream, resource_stream
+from market_core.observation import AgentSeen as CardSeen
+from market_core.observation import AuctionSeen, ResourceSeen, see_agent, see_auction, see_resource
+from market_core.rejections import Code, Rejection
+from market_core.values import Name, ObjectId, plain, shown
+from server.ports import Found, Page, Posted, Query, Reader
+from server.projection import epoch
+from server.tools import answers
+from server.tools.registry import Call, reading
+from server.tools.resources import book_of, side
+
+CursorField = Annotated[str, Field(max_length=40, description="next_cursor of the page before")]
+Limit = Annotated[int, Field(ge=1, le=100, description="rows a page")]
+Status = Literal["open", "closed", "awarded", "unsold", "cancelled"]
+
+
+def position(cursor: str) -> int | None:
+    """Return the position that a cursor stands for, None for an empty one. Raises `invalid_value`."""
+    if not cursor:
+        return None
+    if not (cursor.isascii() and cursor.isdigit()):
+        raise Rejection(
+            Code.INVALID_VALUE, field="cursor", rule="must be a next_cursor from an earlier answer"
+        )
+    return int(cursor)
+
+
+def _next(page: Page) -> str | None:
+    """Return the cursor of the page after this one, None at the end."""
+    more = page.found and page.total > len(page.found) and page.found[-1].position
+    return str(more) if more else None
+
+
+# Auctions
+
+
+class GetAuction(Model):
+    """Arguments of get_auction."""
+
+    auction_id: ObjectId
+    cursor: CursorField = ""
+    agent: str = ""
+
+
+@reading("Look at an auction", GetAuction, answers.AuctionSeen)
+async def get_auction(ask: GetAuction, call: Call) -> tuple[BaseModel, str]:
+    """Show one auction: the task, what it requires, how it scores and pays, its status, and your own bid.
+
+    After the award: winner and payment; to the buyer also the ranking (20 rows a page); to a loser under pay_as_bid
+    the cost below which it would have won. Changes nothing.
+    """
+    stream = auction_stream(ask.auction_id)
+    first = position(ask.cursor) or 0
+
+    def view(states: States, now: datetime) -> AuctionSeen:
+        auction = states[stream]
+        assert isinstance(auction, Auction)  # by its stream's name
+        return see_auction(auction, ask.agent, now, first)
+
+    seen = await call.service.see([stream], view)
+    return auction_answer(seen, ask.agent, first)
+
+
+def auction_answer(seen: AuctionSeen, viewer: str, first: int = 0) -> tuple[answers.AuctionSeen, str]:
+    """Return the answer for an auction as seen."""
+    terms, own = seen.terms, seen.own_bid
+    shown_to = first + len(seen.ranking)
+    made = answers.AuctionSeen(
+        auction_id=terms.auction_id,
+        status=seen.status,
+        task=terms.task,
+        buyer=terms.buyer,
+        description=terms.description or None,
+        requirements=_compact(terms.requirements),
+        max_price=terms.max_price,
+        payment_rule=terms.payment_rule,
+        scoring=_compact(terms.scoring),
+        closes_at=terms.closes_at,
+        invite=list(terms.invite) or None,
+        bids=seen.bids,
+        tie_break_commitment=terms.commitment,
+        own_bid=None
+        if own is None
+        else answers.OwnBid(
+            bid_id=own.bid_id,
+            cost=own.cost,
+            score=own.score,
+            rank=None if seen.own_position is None else seen.own_position + 1,
+            winning_threshold=seen.winning_threshold,
+        ),
+        winners=[
+            answers.WinnerRow(
+                agent=w.agent,
+                bid_id=w.bid_id,
+                payment=w.payment,
+                cost=w.cost
+                if terms.payment_rule == "pay_as_bid" or viewer in (terms.buyer, w.agent)
+                else None,
+            )
+            for w in seen.winners
+        ]
+        or None,
+        ranking=answers.rank_rows(seen.ranking, first) or None,
+        ranked=seen.ranked or None,
+        next_cursor=str(shown_to) if seen.ranking and shown_to < seen.ranked else None,
+        nonce=seen.nonce,
+        outcome=_compact_outcome(seen),
+    )
+    return made, _auction_text(made, seen, viewer)
+
+
+def _compact(model: BaseModel) -> dict[str, Any] | None:
+    """Return what a model says beyond its defaults, None if nothing."""
+    return _numbers(model.model_dump(exclude_defaults=True)) or None
+
+
+def _numbers(value: Any) -> Any:
+    """Return a value with its decimals as JSON numbers."""
+    match value:
+        case Decimal():
+            return int(value) if value == value.to_integral_value() else float(value)
+        case dict():
+            return {key: _numbers(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_numbers(item) for item in value]
+    return value
+
+
+def _compact_outcome(seen: AuctionSeen) -> dict[str, Any] | None:
+    outcome = seen.outcome
+    if outcome is None:
+        return None
+    told = {
+        "provider": outcome.provider,
+        "success": outcome.success,
+        "actual_time": outcome.actual_time,
+        "quality": outcome.quality,
+        "note": outcome.note,
+        "reference": outcome.reference,
+    }
+    return {name: _numbers(value) for name, value in told.items() if value not in (None, "")}
+
+
+def _auction_text(made: answers.AuctionSeen, seen: AuctionSeen, viewer: str) -> str:
+    lines = [_headline(made, seen)]
+    facts = {
+        "task": made.task,
+        "buyer": made.buyer,
+        "max_price": "none" if made.max_price is None else plain(made.max_price),
+        "payment_rule": made.payment_rule,
+        "requirements": json.dumps(made.requirements, ensure_ascii=False) if made.requirements else "none",
+        "scoring": json.dumps(made.scoring) if made.scoring else "cost only",
+    }
+    if made.invite:
+        facts["invited"] = ", ".join(made.invite[:20])
+    lines.append("\n".join(f"{name}: {value}" for name, value in facts.items()))
+    if made.description:
+        lines.append(f"description, in the buyer's words:\n{made.description}")
+    if made.own_bid:
+        lines.append(_own_text(made.own_bid, seen))
+    if made.ranking:
+        lines.append(
+            answers.rank_table(made.ranking) + answers.paged(len(made.ranking), seen.ranked, made.next_cursor)
+        )
+    if seen.outcome:
+        lines.append(f"outcome: {'success' if seen.outcome.success else 'failure'}, as the buyer reported")
+    return "\n".join(lines) + f"\nNext: {_auction_next(made, viewer)}"
+
+
+def _headline(made: answers.AuctionSeen, seen: AuctionSeen) -> str:
+    if seen.winners:
+        winner = seen.winners[0]
+        return f"{made.auction_id} is awarded to {winner.agent} for {answers.credits_text(winner.payment)}, from {made.bids} bids."
+    after = " after closing" if seen.cancelled_after_closing else ""
+    until = f" until {shown(made.closes_at)}" if made.closes_at and made.status == "open" else ""
+    return f"{made.auction_id} is {made.status}{until}{after}; {made.bids} sealed bids."
+
+
+def _own_text(own: answers.OwnBid, seen: AuctionSeen) -> str:
+    text = f"your bid: {own.bid_id}, cost {plain(own.cost)}, score {plain(own.score)}"
+    if own.rank is not None:
+        text += f", rank {own.rank} of {seen.ranked}"
+    if own.winning_threshold is not None:
+        text += f"; a cost below {plain(own.winning_threshold)} would have won"
+    return text
+
+
+def _auction_next(made: answers.AuctionSeen, viewer: str) -> str:
+    buyer = viewer == made.buyer
+    match made.status:
+        case "open":
+            return (
+                "inbox with wait; award when bidding is over."
+                if buyer
+                else "submit_bid to take part or to change your bid."
+            )
+        case "closed":
+            return "preview_award to look, award to decide." if buyer else "wait for the award; inbox tells."
+        case "awarded":
+            return (
+                "report_outcome once the work is delivered."
+                if buyer and not made.outcome
+                else "nothing; this is done."
+            )
+    return "list_auctions shows others."
+
+
+class ListAuctions(Model):
+    """Arguments of list_auctions."""
+
+    status: Annotated[Status | None, Field(description="Default: all")] = None
+    capability: Annotated[Name | None, Field(description="only auctions that require it")] = None
+    mine: Annotated[bool, Field(description="only those you created; needs agent")] = False
+    limit: Limit = 20
+    cursor: CursorField = ""
+    agent: str = ""
+
+
+@reading("List auctions", ListAuctions, answers.AuctionList)
+async def list_auctions(ask: ListAuctions, call: Call) -> tuple[BaseModel, str]:
+    """List auctions, newest first: use status open to find work to bid on, capability for what you can do.
+
+    Returns id, task, number of bids, max_price and deadline of each; winner and payment once awarded. Changes nothing.
+    """
+    if ask.mine and not ask.agent:
+        raise Rejection(Code.AGENT_REQUIRED)
+    query = Query(
+        "auction",
+        now=epoch(call.service.clock.now()),
+        owner=ask.agent if ask.mine else "",
+        tag=f"cap:{ask.capability}" if ask.capability else "",
+        status=(ask.status,) if ask.status else (),
+        before=position(ask.cursor),
+        limit=ask.limit,
+    )
+    page = await call.service.store.find(query)
+    rows = [_auction_row(found, query.now) for found in page.found]
+    cursor = _next(page) if len(rows) == ask.limit else None
+    made = answers.AuctionList(auctions=rows, total=page.total, next_cursor=cursor)
+    if not rows:
+        return made, "No such auctions.\nNext: leave filters out, or create_auction to post a task."
+    listed = answers.table(
+        ["auction_id", "status", "task", "bids", "max_price", "rule", "closes_at", "payment"],
+        (
+            [r.auction_id, r.status, r.task, r.bids, r.max_price, r.payment_rule, r.closes_at, r.payment]
+            for r in rows
+        ),
+    )
+    text = f"{page.total} auctions.\n{listed}{answers.paged(len(rows), page.total, cursor)}"
+    return made, f"{text}\nNext: get_auction shows one whole; submit_bid bids on an open one."
+
+
+def _auction_row(found: Found, now: int) -> answers.AuctionRow:
+    summary = found.summary
+    body = json.loads(summary.body)
+    over = summary.status == "open" and summary.until is not None and summary.until <= now
+    return answers.AuctionRow(
+        auction_id=summary.id,
+        status="closed" if over else summary.status,
+        task=body["task"],
+        buyer=summary.owner,
+        bids=found.children,
+        max_price=_decimal(body["max_price"]),
+        payment_rule=body["payment_rule"],
+        closes_at=None if summary.until is None else _moment(summary.until),
+        winner=body["winner"],
+        payment=_decimal(body["payment"]),
+    )
+
+
+def _decimal(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)
+
+
+def _moment(microseconds: int) -> datetime:
+    return datetime.fromisoformat("1970-01-01T00:00:00+00:00") + _MICROSECOND * microseconds
+
+
+_MICROSECOND = datetime.resolution
+
+
+# Resources
+
+
+class GetResource(Model):
+    """Arguments of get_resource."""
+
+    resource: Annotated[Name | None, Field(description="its name; without one, the list of resources")] = None
+    cursor: CursorField = ""
+    agent: str = ""
+
+
+@reading("Look at a resource", GetResource, answers.ResourceSeen)
+async def get_resource(ask: GetResource, call: Call) -> tuple[BaseModel, str]:
+    """Show a resource's book: demand and offers in sums, your own entries, what clearing now would give, the last clearing.
+
+    Without a name: the list of resources. Others' limits are never shown; a price only with 3 owners on each side.
+    Changes nothing.
+    """
+    if ask.resource is None:
+        return await _list_resources(ask, call)
+    name = ask.resource
+
+    def view(states: States, now: datetime) -> ResourceSeen:
+        return see_resource(book_of(states, name), ask.agent, now)
+
+    return resource_answer(await call.service.see([resource_stream(name)], view))
+
+
+def resource_answer(seen: ResourceSeen) -> tuple[answers.ResourceSeen, str]:
+    """Return the answer for a resource as seen."""
+    preview = None
+    if seen.price_now is not None:
+        preview = {"clearing_price": _numbers(seen.price_now), "quantity": _numbers(seen.tradable)}
+    made = answers.ResourceSeen(
+        resource=seen.name,
+        unit=seen.unit or None,
+        whole=seen.whole,
+        demand=side(seen.demand),
+        offers=side(seen.offers),
+        own=[
+            answers.EntryRow(id=e.entry_id, kind=e.side, left=e.left, limit=e.limit, until=e.until)
+            for e in seen.own
+        ],
+        preview=preview,
+        last_clearing=_last(seen.last_clearing) if seen.last_clearing else None,
+    )
+    rows = [("demand", seen.demand), ("offers", seen.offers)]
+    text = [
+        f"{seen.name}"
+        + (f" in {seen.unit}" if seen.unit else "")
+        + (", whole units only" if seen.whole else "")
+        + ".",
+        answers.table(
+            ["side", "quantity", "entries", "owners"], ([n, s.quantity, s.entries, s.owners] for n, s in rows)
+        ),
+    ]
+    if preview:
+        text.append(f"Clearing now: {plain(seen.tradable)} at {answers.credits_text(seen.price_now)} each.")
+    elif seen.demand.entries and seen.offers.entries:
+        text.append("What clearing now would give is shown only with 3 owners on each side.")
+    if seen.last_clearing:
+        text.append(f"Last clearing: {json.dumps(made.last_clearing)}")
+    if made.own:
+        own = ([e.id, e.kind, e.left, e.limit, e.until] for e in made.own)
+        text.append("Yours:\n" + answers.table(["id", "kind", "left", "limit", "until"], own))
+    can = seen.demand.entries and seen.offers.entries
+    then = "aggregate_demand trades what fits." if can else "request_resources or offer_resources add to it."
+    return made, "\n".join(text) + f"\nNext: {then}"
+
+
+def _last(event: ResourceCleared) -> dict[str, Any]:
+    return {
+        "at": shown(event.at),
+        "clearing_price": _numbers(event.clearing_price),
+        "quantity": _numbers(sum((fill.quantity for fill in event.allocations), Decimal(0))),
+    }
+
+
+async def _list_resources(ask: GetResource, call: Call) -> tuple[BaseModel, str]:
+    page = await call.service.store.find(Query("resource", before=position(ask.cursor), limit=100))
+    bodies = [json.loads(found.summary.body) for found in page.found]
+    rows = [answers.BookRow(resource=b["name"], unit=b["unit"] or None, whole=b["whole"]) for b in bodies]
+    cursor = _next(page) if len(rows) == 100 else None
+    made = answers.ResourceSeen(resources=rows, total=page.total, next_cursor=cursor)
+    if not rows:
+        return made, "Nobody has named a resource yet.\nNext: request_resources or offer_resources."
+    listed = answers.table(["resource", "unit", "whole"], ([r.resource, r.unit, r.whole] for r in rows))
+    text = f"{page.total} resources.\n{listed}{answers.paged(len(rows), page.total, cursor)}"
+    return made, f"{text}\nNext: get_resource with a name shows its book."
+
+
+# Agents
+
+
+class GetAgent(Model):
+    """Arguments of get_agent."""
+
+    agent_id: Annotated[str, Field(max_length=129, description="whose card; without it, find agents")] = ""
+    capability: Annotated[Name | None, Field(description="only agents that have it")] = None
+    cursor: CursorField = ""
+    agent: str = ""
+
+
+@reading("Look at an agent", GetAgent, answers.AgentSeen)
+async def get_agent(ask: GetAgent, call: Call) -> tuple[BaseModel, str]:
+    """Show an agent's card (what it says it can do) and its outcomes so far; without agent_id, find agents.
+
+    Outcomes are as buyers reported them; those between agents of one owner do not count. Changes nothing.
+    """
+    if not ask.agent_id:
+        return await _list_agents(ask, call)
+    stream = agent_stream(ask.agent_id)
+
+    def view(states: States, _now: datetime) -> CardSeen:
+        agent = states[stream]
+        assert isinstance(agent, Agent)  # by its stream's name
+        return see_agent(ask.agent_id, agent)
+
+    return card_answer(await call.service.see([stream], view))
+
+
+def card_of(seen: CardSeen) -> answers.AgentSeen:
+    """Return an agent's card and record as part of an answer."""
+    record = seen.record
+    return answers.AgentSeen(
+        agent=seen.agent,
+        description=seen.description or None,
+        capabilities=list(seen.capabilities),
+        attributes=seen.attributes or None,
+        record=answers.Record(reported=record.reported, successes=record.successes, failures=record.failures),
+    )
+
+
+def card_answer(seen: CardSeen) -> tuple[answers.AgentSeen, str]:
+    """Return the answer for an agent as seen."""
+    record = seen.record
+    lines = [
+        f"{seen.agent}: {record.successes} successes and {record.failures} failures reported.",
+        f"capabilities: {', '.join(seen.capabilities) or 'none'}",
+        f"attributes: {json.dumps(seen.attributes, ensure_ascii=False) if seen.attributes else 'none'}",
+    ]
+    if seen.description:
+        lines.append(f"description, in its own words:\n{seen.description}")
+    return card_of(seen), "\n".join(lines) + "\nNext: create_auction with invite asks it for a bid."
+
+
+async def _list_agents(ask: GetAgent, call: Call) -> tuple[BaseModel, str]:
+    tag = f"cap:{ask.capability}" if ask.capability else ""
+    page = await call.service.store.find(Query("agent", tag=tag, before=position(ask.cursor), limit=50))
+    bodies = [(found.summary.id, json.loads(found.summary.body)) for found in page.found]
+    rows = [
+        answers.AgentRow(agent=name, capabilities=body["capabilities"], outcomes=body["outcomes"])
+        for name, body in bodies
+    ]
+    cursor = _next(page) if len(rows) == 50 else None
+    made = answers.AgentSeen(agents=rows, total=page.total, next_cursor=cursor)
+    if not rows:
+        return made, "No such agents.\nNext: register_agent makes you known; capability may be left out."
+    listed = answers.table(
+        ["agent", "outcomes", "capabilities"],
+        ([r.agent, r.outcomes, ", ".join(r.capabilities)] for r in rows),
+    )
+    text = f"{page.total} agents.\n{listed}{answers.paged(len(rows), page.total, cursor)}"
+    return made, f"{text}\nNext: get_agent with agent_id shows one whole."
+
+
+# The inbox
+
+
+class GetInbox(Model):
+    """Arguments of inbox."""
+
+    cursor: CursorField = ""
+    wait: Annotated[float, Field(ge=0, le=50, description="seconds to wait for news, at most 50")] = 0
+    agent: str = ""
+
+
+_NEWS: dict[str, tuple[str, str]] = {
+    "auction_created": ("a new auction asks for a capability of yours", "get_auction, then submit_bid"),
+    "invited": ("you are invited to bid", "get_auction, then submit_bid"),
+    "bid_submitted": ("a bid came in", "get_auction shows the number of bids; award decides"),
+    "bid_withdrawn": ("a bid was withdrawn", "get_auction shows the number of bids"),
+    "auction_closed": ("bidding has ended in an auction you bid on", "wait for the award"),
+    "auction_to_award": ("bidding in your auction has ended", "preview_award to look, award to decide"),
+    "auction_cancelled": ("an auction you bid on was cancelled", "list_auctions shows others"),
+    "auction_awarded": (
+        "an auction you bid on was awarded",
+        "get_auction shows winner, payment and your rank",
+    ),
+    "auction_unsold": ("an auction you bid on ended unsold", "list_auctions shows others"),
+    "bid_won": ("your bid won: deliver the work", "get_auction shows the payment and the task"),
+    "outcome_reported": ("the buyer reported how your work went", "get_auction shows the report"),
+    "resource_declared": ("the operator declared a resource you trade in", "get_resource shows it"),
+    "demand_posted": ("new demand for a resource you trade in", "get_resource, or aggregate_demand"),
+    "offer_posted": ("a new offer of a resource you trade in", "get_resource, or aggregate_demand"),
+    "entry_withdrawn": ("somebody withdrew from a book you trade in", "get_resource shows what is left"),
+    "demand_lapsed": ("your demand lapsed", "request_resources posts it again"),
+    "offer_lapsed": ("your offer lapsed", "offer_resources posts it again"),
+    "demand_allocated": ("your demand was allocated", "get_resource shows what is left of it"),
+    "offer_sold": ("your offer sold", "get_resource shows what is left of it"),
+    "resource_cleared": ("a resource you trade in was cleared", "get_resource shows price and rest"),
+}
+"""What each kind of notice says to the agent that reads it, and the call that makes sense then."""
+_ROWS = 20
+
+
+@reading("Inbox", GetInbox, answers.Inbox)
+async def inbox(ask: GetInbox, call: Call) -> tuple[BaseModel, str]:
+    """Show where you stand and what is new: your auctions, bids, demand, offers, work to deliver or to report.
+
+    With wait it returns as soon as there is news, or when the time is over. Pass next_cursor the next time to get
+    only what came since. Changes nothing.
+    """
+    if not ask.agent:
+        raise Rejection(Code.AGENT_REQUIRED)
+    after = position(ask.cursor)
+    if ask.wait:
+        with anyio.move_on_after(ask.wait):
+            await _until_news(ask.agent, after, call)
+    return await _inbox(ask.agent, after, call)
+
+
+async def _until_news(agent: str, after: int | None, call: Call) -> None:
+    """Return once there is news above `after`; without a cursor, news from now on."""
+    store = call.service.store
+    since = await store.last_position() if after is None else after
+    reader = await _reader(agent, call)
+    while not await store.notices(reader, since, 1):
+        await store.watch()
+        reader = await _reader(agent, call)
+
+
+async def _reader(agent: str, call: Call) -> Reader:
+    def view(states: States, _now: datetime) -> Reader:
+        card = states[agent_stream(agent)]
+        assert isinstance(card, Agent)  # by its stream's name
+        return Reader((agent, *(f"cap:{name}" for name in sorted(card.capabilities))), agent)
+
+    return await call.service.see([agent_stream(agent)], view)
+
+
+async def _inbox(agent: str, after: int | None, call: Call) -> tuple[BaseModel, str]:
+    store, now = call.service.store, epoch(call.service.clock.now())
+    latest = await store.last_position()
+    posted = await store.notices(await _reader(agent, call), after, _ROWS)
+
+    async def rows(kind: str, make: Callable[[Found], dict[str, Any]], **more: Any) -> list[dict[str, Any]]:
+        page = await store.find(Query(kind, now=now, limit=_ROWS, **more))
+        return [make(found) for found in page.found]
+
+    live: tuple[str, ...] = ("open", "closed")
+    to_report = await rows("award", _award_row, tag=f"buyer:{agent}", status=("to_deliver",))
+    made = answers.Inbox(
+        agent=agent,
+        auctions=await rows("auction", lambda f: _own_auction(f, now), owner=agent, status=live),
+        bids=await rows("bid", _bid_row, owner=agent, status=("standing",), parent_status=live),
+        to_deliver=await rows("award", _award_row, owner=agent, status=("to_deliver",)),
+        to_report=to_report,
+        demand=await rows("demand", _entry_row, owner=agent, status=("open",)),
+        offers=await rows("offer", _entry_row, owner=agent, status=("open",)),
+        credits_promised=sum((Decimal(str(row["payment"])) for row in to_report), Decimal(0)),
+        news=_news(posted),
+        next_cursor=str(posted[-1].position if len(posted) == _ROWS and after is not None else latest),
+    )
+    return made, _inbox_text(made)
+
+
+def _own_auction(found: Found, now: int) -> dict[str, Any]:
+    row = _auction_row(found, now)
+    return {"auction_id": row.auction_id, "status": row.status, "bids": row.bids, "task": row.task}
+
+
+def _bid_row(found: Found) -> dict[str, Any]:
+    body = json.loads(found.summary.body)
+    cost = _numbers(Decimal(body["cost"]))
+    return {"bid_id": body["bid_id"], "auction_id": found.summary.parent, "cost": cost, "task": body["task"]}
+
+
+def _award_row(found: Found) -> dict[str, Any]:
+    body = json.loads(found.summary.body)
+    return {
+        "auction_id": found.summary.parent,
+        "provider": found.summary.owner,
+        "buyer": body["buyer"],
+        "payment": _numbers(Decimal(body["payment"])),
+        "task": body["task"],
+    }
+
+
+def _entry_row(found: Found) -> dict[str, Any]:
+    body = json.loads(found.summary.body)
+    row = {"id": found.summary.id, "resource": body["resource"], "left": _numbers(Decimal(body["left"]))}
+    return row | ({} if body["limit"] is None else {"limit": _numbers(Decimal(body["limit"]))})
+
+
+def _news(posted: Sequence[Posted]) -> list[answers.News]:
+    """Return notices as news, each thing told once: the newest of the same kind about the same thing."""
+    newest = {(item.notice.kind, item.notice.ref): item for item in posted}
+    return [
+        answers.News(
+            what=item.notice.kind,
+            id=item.notice.ref,
+            why=_NEWS[item.notice.kind][0] + _amounts(json.loads(item.notice.body)),
+            next=_NEWS[item.notice.kind][1],
+        )
+        for item in sorted(newest.values(), key=lambda item: item.position)
+    ]
+
+
+def _amounts(body: dict[str, Any]) -> str:
+    return f": {body['quantity']} for {body['payment']} credits" if "quantity" in body else ""
+
+
+def _inbox_text(made: answers.Inbox) -> str:
+    if made.news:
+        news = "News:\n" + answers.table(
+            ["what", "id", "why", "next"], ([n.what, n.id, n.why, n.next] for n in made.news)
+        )
+    else:
+        news = "No news."
+    parts = [news]
+    titles = {
+        "auctions": "Your auctions",
+        "bids": "Your bids",
+        "to_deliver": "You are to deliver",
+        "to_report": "You are to report (report_outcome)",
+        "demand": "Your demand",
+        "offers": "Your offers",
+    }
+    for name, title in titles.items():
+        rows = getattr(made, name)
+        if rows:
+            parts.append(f"{title}:\n" + answers.table(list(rows[0]), (row.values() for row in rows)))
+    if made.credits_promised:
+        parts.append(f"Credits promised under awards not yet reported: {plain(made.credits_promised)}.")
+    return "\n\n".join(parts) + f"\nNext: inbox with cursor={made.next_cursor} and wait for what comes."

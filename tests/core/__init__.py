@@ -1,0 +1,1 @@
+"""The tests of market_core, one file per module or question."""

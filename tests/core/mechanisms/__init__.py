@@ -1,0 +1,1 @@
+"""The rules on published numbers, and against brute force."""
