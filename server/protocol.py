@@ -128,7 +128,7 @@ def _sdk_tool(tool: Tool, call: Call) -> SdkTool:
         run, name=tool.name, title=tool.title, description=tool.description, annotations=_HINTS[tool.hints]
     )
     made.parameters = _slim(made.parameters) | {"additionalProperties": False}
-    made.fn_metadata.output_schema = _slim(made.fn_metadata.output_schema or {})
+    made.fn_metadata.output_schema = _bare(_slim(made.fn_metadata.output_schema or {}))
     return made
 
 
@@ -149,6 +149,15 @@ def _slim(schema: Any) -> Any:
         for key, value in schema.items()
         if not (key == "title" or (key == "default" and value in (None, "", [], {})))
     }
+
+
+def _bare(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return an output schema without the descriptions of its parts: their field names say what they are."""
+    parts = {
+        name: {k: v for k, v in part.items() if k != "description"}
+        for name, part in schema.get("$defs", {}).items()
+    }
+    return {**schema, "$defs": parts} if parts else schema
 
 
 def build(service: Service, identity: Identity) -> MarketServer:

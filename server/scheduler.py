@@ -19,7 +19,7 @@ _LOOK_AGAIN = 30.0  # seconds; another process may have set a deadline that it d
 async def keep_time(service: Service) -> None:
     """Carry out what is due, for ever."""
     while True:
-        changed = service.committed
+        changed = service.new_deadline
         try:
             pause = await _carry_out_due(service)
         except Exception:

@@ -143,11 +143,11 @@ class Service:
         self._ids = ids
         self._queue: deque[_Waiting] = deque()
         self._work = anyio.Event()
-        self._turn = anyio.Lock()
+        self._turn = anyio.Lock(fast_acquire=True)
         self._cache: dict[str, _Stream] = {}
         self._unsaved: set[str] = set()
-        self.committed = anyio.Event()
-        """Set, and replaced, at each commit of this process."""
+        self.new_deadline = anyio.Event()
+        """Set, and replaced, when this process commits something that ends by itself."""
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Service"]:
@@ -362,8 +362,9 @@ class Service:
                 waiting.done.set()
         if len(stale) < len(batch.owners):
             self._unsaved.update(name for name in batch.written if not name.startswith("auction/"))
-            self.committed.set()
-            self.committed = anyio.Event()
+            if any(row.until is not None for made in batch.transactions for row in made.summaries):
+                self.new_deadline.set()
+                self.new_deadline = anyio.Event()
         return again + left
 
     # States

@@ -32,6 +32,11 @@ def credits_text(amount: Decimal | None) -> str:
     return "any" if amount is None else f"{plain(amount)} credits"
 
 
+def count(number: int, one: str, many: str = "") -> str:
+    """Return a number with its noun: `1 bid`, `2 bids`."""
+    return f"{number} {one if number == 1 else many or one + 's'}"
+
+
 def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """Return a compact table: a line of heads, a line a row, cells separated by ` | `. None is a dash."""
     lines = [" | ".join(heads)]

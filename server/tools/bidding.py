@@ -1,8 +1,8 @@
 """The provider's tools: register, bid, bid many, withdraw."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from market_core.agent import Agent
 from market_core.commands import Model, RegisterAgent, SubmitBid, Withdraw
@@ -66,8 +66,16 @@ def _receipt(after: After) -> tuple[answers.BidReceipt, BidSubmitted]:
     return receipt, event
 
 
+def _undescribed(schema: dict[str, Any]) -> None:
+    """The fields are those of submit_bid, where they are described; twice would be too long."""
+    for part in schema["properties"].values():
+        part.pop("description", None)
+
+
 class BidRow(SubmitBid):
     """One row of submit_bids; agent defaults to the one of the call."""
+
+    model_config = ConfigDict(json_schema_extra=_undescribed)
 
     agent: Annotated[str, Field(max_length=129)] = ""
 
@@ -104,7 +112,7 @@ def _results(outcomes: list[Outcome]) -> Answer:
     results = [_result(index, outcome) for index, outcome in enumerate(outcomes)]
     refused = [result for result in results if result.code]
     made = answers.BidResults(accepted=len(results) - len(refused), refused=len(refused), results=results)
-    text = f"{made.accepted} of {len(results)} bids stand."
+    text = f"{made.accepted} of {answers.count(len(results), 'bid')} stand."
     if refused:
         rows = ([r.index, r.code, r.message] for r in refused[:20])
         text += f"\nRefused{'' if len(refused) <= 20 else ', the first 20'}:\n{answers.table(['index', 'code', 'why'], rows)}"

@@ -82,7 +82,10 @@ def close_auction(ask: CloseAuction, after: After) -> tuple[BaseModel, str]:
     """
     auction = _auction(after, ask.auction_id)
     made = answers.Closed(auction_id=ask.auction_id, status="closed", bids=len(auction.bids))
-    return made, f"Closed with {made.bids} bids.\nNext: preview_award to look, award to decide."
+    return (
+        made,
+        f"Closed with {answers.count(made.bids, 'bid')}.\nNext: preview_award to look, award to decide.",
+    )
 
 
 def _auction(after: After, auction_id: str) -> Auction:
@@ -133,7 +136,7 @@ async def preview_award(ask: PreviewAward, call: Call) -> tuple[BaseModel, str]:
         ([r.payment_rule, r.payment, r.premium] for r in rules),
     )
     first = f"{winner} would win and be paid {answers.credits_text(rules[0].payment)} ({rules[0].payment_rule}, this auction's rule)."
-    text = f"{first}\n{rows}\n\nRanking, {len(made.ranking)} of {seen.ranked} bids:\n{answers.rank_table(made.ranking)}"
+    text = f"{first}\n{rows}\n\nRanking, {len(made.ranking)} of {answers.count(seen.ranked, 'bid')}:\n{answers.rank_table(made.ranking)}"
     return made, f"{text}\nNext: award decides, for good."
 
 
@@ -172,7 +175,7 @@ def award(ask: AwardAuction, after: After) -> tuple[BaseModel, str]:
     text = f"Awarded to {winner.agent} for {answers.credits_text(winner.payment)}. {made.explanation}"
     rows = answers.rank_table(made.ranking)
     return made, (
-        f"{text}\n\nRanking, {len(ranked)} of {decided.eligible} bids:\n{rows}\n"
+        f"{text}\n\nRanking, {len(ranked)} of {answers.count(decided.eligible, 'bid')}:\n{rows}\n"
         "Next: when the work is delivered, report_outcome."
     )
 
@@ -237,7 +240,7 @@ def report_outcome(ask: ReportOutcome, after: After) -> tuple[BaseModel, str]:
         record=answers.Record(reported=record.reported, successes=record.successes, failures=record.failures),
     )
     went = "success" if ask.success else "failure"
-    text = f"Recorded as a {went} of {provider}, which now has {record.successes} successes and {record.failures} failures."
+    text = f"Recorded as a {went} of {provider}, which now has {answers.count(record.successes, 'success', 'successes')} and {answers.count(record.failures, 'failure')}."
     then = (
         "nothing; this auction is done."
         if ask.success

@@ -61,8 +61,8 @@ class GetAuction(Model):
 async def get_auction(ask: GetAuction, call: Call) -> tuple[BaseModel, str]:
     """Show one auction: the task, what it requires, how it scores and pays, its status, and your own bid.
 
-    After the award: winner and payment; to the buyer also the ranking (20 rows a page); to a loser under pay_as_bid
-    the cost below which it would have won. Changes nothing.
+    After the award: winner and payment; the buyer sees the ranking (20 rows a page), a pay_as_bid loser the cost
+    below which it would have won. Changes nothing.
     """
     stream = auction_stream(ask.auction_id)
     first = position(ask.cursor) or 0
@@ -185,10 +185,10 @@ def _auction_text(made: answers.AuctionSeen, seen: AuctionSeen, viewer: str) -> 
 def _headline(made: answers.AuctionSeen, seen: AuctionSeen) -> str:
     if seen.winners:
         winner = seen.winners[0]
-        return f"{made.auction_id} is awarded to {winner.agent} for {answers.credits_text(winner.payment)}, from {made.bids} bids."
+        return f"{made.auction_id} is awarded to {winner.agent} for {answers.credits_text(winner.payment)}, from {answers.count(made.bids, 'bid')}."
     after = " after closing" if seen.cancelled_after_closing else ""
     until = f" until {shown(made.closes_at)}" if made.closes_at and made.status == "open" else ""
-    return f"{made.auction_id} is {made.status}{until}{after}; {made.bids} sealed bids."
+    return f"{made.auction_id} is {made.status}{until}{after}; {answers.count(made.bids, 'sealed bid')}."
 
 
 def _own_text(own: answers.OwnBid, seen: AuctionSeen) -> str:
@@ -261,7 +261,7 @@ async def list_auctions(ask: ListAuctions, call: Call) -> tuple[BaseModel, str]:
             for r in rows
         ),
     )
-    text = f"{page.total} auctions.\n{listed}{answers.paged(len(rows), page.total, cursor)}"
+    text = f"{answers.count(page.total, 'auction')}.\n{listed}{answers.paged(len(rows), page.total, cursor)}"
     return made, f"{text}\nNext: get_auction shows one whole; submit_bid bids on an open one."
 
 
@@ -381,7 +381,7 @@ async def _list_resources(ask: GetResource, call: Call) -> tuple[BaseModel, str]
     if not rows:
         return made, "Nobody has named a resource yet.\nNext: request_resources or offer_resources."
     listed = answers.table(["resource", "unit", "whole"], ([r.resource, r.unit, r.whole] for r in rows))
-    text = f"{page.total} resources.\n{listed}{answers.paged(len(rows), page.total, cursor)}"
+    text = f"{answers.count(page.total, 'resource')}.\n{listed}{answers.paged(len(rows), page.total, cursor)}"
     return made, f"{text}\nNext: get_resource with a name shows its book."
 
 
@@ -431,7 +431,7 @@ def card_answer(seen: CardSeen) -> tuple[answers.AgentSeen, str]:
     """Return the answer for an agent as seen."""
     record = seen.record
     lines = [
-        f"{seen.agent}: {record.successes} successes and {record.failures} failures reported.",
+        f"{seen.agent}: {answers.count(record.successes, 'success', 'successes')} and {answers.count(record.failures, 'failure')} reported.",
         f"capabilities: {', '.join(seen.capabilities) or 'none'}",
         f"attributes: {json.dumps(seen.attributes, ensure_ascii=False) if seen.attributes else 'none'}",
     ]
@@ -456,7 +456,7 @@ async def _list_agents(ask: GetAgent, call: Call) -> tuple[BaseModel, str]:
         ["agent", "outcomes", "capabilities"],
         ([r.agent, r.outcomes, ", ".join(r.capabilities)] for r in rows),
     )
-    text = f"{page.total} agents.\n{listed}{answers.paged(len(rows), page.total, cursor)}"
+    text = f"{answers.count(page.total, 'agent')}.\n{listed}{answers.paged(len(rows), page.total, cursor)}"
     return made, f"{text}\nNext: get_agent with agent_id shows one whole."
 
 

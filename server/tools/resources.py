@@ -30,8 +30,8 @@ def side(seen: SideSeen) -> answers.Side:
 def _depth(seen: ResourceSeen) -> str:
     unit = f" {seen.unit}" if seen.unit else ""
     return (
-        f"The book now: demand {plain(seen.demand.quantity)}{unit} of {seen.demand.owners} owners, "
-        f"offers {plain(seen.offers.quantity)}{unit} of {seen.offers.owners} owners."
+        f"The book now: demand {plain(seen.demand.quantity)}{unit} of {answers.count(seen.demand.owners, 'owner')}, "
+        f"offers {plain(seen.offers.quantity)}{unit} of {answers.count(seen.offers.owners, 'owner')}."
     )
 
 
@@ -91,9 +91,9 @@ def offer_resources(ask: OfferResources, after: After) -> tuple[BaseModel, str]:
 def aggregate_demand(ask: AggregateDemand, after: After) -> tuple[BaseModel, str]:
     """Pool all demand for a resource and allocate it against the offers, at one price.
 
-    The allocation with the largest surplus: everybody within its limit, the margin shared in proportion, payments in
-    equal payments out. Returns who got and who sold how much, for what. Changes: those entries are filled; the rest
-    stays in the book. Anybody may call it, for up to 20 resources, each cleared on its own.
+    Largest surplus, everybody within its limit, the margin shared in proportion, payments in equal payments out.
+    Returns who got and who sold how much, for what. Changes: those entries are filled; the rest stays in the book.
+    Anybody may call it, for up to 20 resources, each cleared on its own.
     """
     made = answers.Aggregated(
         clearings=[

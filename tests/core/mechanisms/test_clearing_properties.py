@@ -7,7 +7,7 @@ from math import ceil, floor
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from market_core.mechanisms.clearing import Clearing, Entry, clear
+from market_core.mechanisms.clearing import Entry, clear
 
 M = 1_000_000
 ANY_PRICE = 1000
@@ -198,7 +198,3 @@ def test_what_is_left_after_a_clearing_does_not_clear_again_at_a_gain(book):
         ]
 
     assert clear(rest(demand, result.demand), rest(offers, result.offers)) is None
-
-
-def test_a_clearing_is_a_value():
-    assert clear([Entry(("a", "1"), M, 2)], [Entry(("b", "1"), M, 2)]) == Clearing(2, M, (M,), (M,), (2,), (2,))

@@ -1,0 +1,85 @@
+"""One agent: its card, and what it may say again."""
+
+import pytest
+
+from market_core import Code, Rejection
+from market_core.commands import RegisterAgent
+from market_core.events import AgentRegistered
+from market_core.observation import AgentSeen, RecordSeen, see_agent
+from tests.core.world import NOON, World
+
+CARD = {"description": "reviews", "capabilities": ["Go", "go", "C++"], "attributes": {"OS": "linux", "cpu": 8}}
+
+
+def test_a_card_is_recorded_as_said():
+    event = World().only_event(RegisterAgent(agent="acme/x", **CARD))
+    assert event == AgentRegistered(NOON, "acme/x", "reviews", ("go", "c++"), {"os": "linux", "cpu": 8})
+
+
+def test_saying_the_same_again_is_no_event():
+    world = World()
+    world.register("a", **CARD)
+    assert world.do(RegisterAgent(agent="a", **CARD)).events == {"agent/a": []}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"description": "reviews more"},
+        {"capabilities": ["go"]},
+        {"capabilities": ["c++", "go"]},
+        {"attributes": {"os": "linux"}},
+        {"attributes": {"os": "mac", "cpu": 8}},
+        {"attributes": {"os": "linux", "cpu": 9}},
+        {},
+    ],
+    ids=str,
+)
+def test_a_new_card_replaces_the_one_before(other):
+    world = World()
+    world.register("a", **CARD)
+    said = {**CARD, **other} if other else {}
+    (event,) = world.do(RegisterAgent(agent="a", **said)).events["agent/a"]
+    assert world.states["agent/a"].registered == event
+    assert see_agent("a", world.states["agent/a"]).description == said.get("description", "")
+
+
+@pytest.mark.parametrize(("before", "now"), [(1, True), (0, False), (True, 1)])
+def test_a_truth_in_place_of_a_number_is_another_card(before, now):
+    world = World()
+    world.register("a", attributes={"certified": before})
+    world.register("a", attributes={"certified": now})
+    said = world.states["agent/a"].attributes["certified"]
+    assert (said, type(said)) == (now, type(now))
+
+
+def outcome(world, buyer, provider, success):
+    auction_id = world.create(buyer=buyer)
+    world.bid(auction_id, provider, 1)
+    world.award(auction_id, agent=buyer)
+    world.report(auction_id, agent=buyer, success=success)
+
+
+def test_a_record_counts_the_outcomes_of_others_and_shows_the_last_five():
+    world = World()
+    for success in (True, False, True, True, True, True):
+        outcome(world, "buyer", "acme/x", success)
+    seen = see_agent("acme/x", world.states["agent/acme/x"])
+    outcomes = tuple(world.log["agent/acme/x"])
+    assert seen == AgentSeen("acme/x", "", (), {}, RecordSeen(6, 5, 1), outcomes[1:])
+
+
+def test_what_is_seen_of_an_agent_cannot_change_it():
+    world = World()
+    world.register("a", **CARD)
+    see_agent("a", world.states["agent/a"]).attributes["os"] = "mac"
+    assert world.states["agent/a"].attributes == {"os": "linux", "cpu": 8}
+
+
+def test_an_agent_that_nobody_has_heard_of_is_unknown():
+    world = World()
+    world.register("a")
+    world.create(buyer="b")
+    with pytest.raises(Rejection) as refused:
+        see_agent("b", world.states.get("agent/b") or type(world.states["agent/a"])())
+    assert (refused.value.code, refused.value.facts) == (Code.UNKNOWN_AGENT, {})

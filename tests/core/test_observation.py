@@ -1,0 +1,246 @@
+"""What each agent sees of an auction and of another agent, before and after the award."""
+
+from decimal import Decimal
+
+import pytest
+
+from market_core import Code, Rejection, Scoring
+from market_core.observation import AuctionSeen, PreviewSeen, RecordSeen, RuleSeen, see_agent
+from tests.core.world import NOON, World, later
+
+D = Decimal
+VIEWERS = ["", "buyer", "buyer/x", "winner", "loser", "stranger"]
+
+
+def story(rule="pay_as_bid", **terms):
+    """Return a world with an auction: winner asks 30, loser 40, third 45."""
+    world = World()
+    auction_id = world.create(payment_rule=rule, max_price=50, closes_in=60, **terms)
+    for agent, cost in (("loser", 40), ("winner", 30), ("third", 45)):
+        world.bid(auction_id, agent, cost, note=f"by {agent}")
+    return world, auction_id
+
+
+def empty_view(seen, **visible):
+    """Return a view of the same auction in which only `visible` is seen beside terms and number of bids."""
+    nothing = {
+        "cancelled_after_closing": False,
+        "own_bid": None,
+        "own_position": None,
+        "winners": (),
+        "ranking": (),
+        "ranked": 0,
+        "nonce": None,
+        "awarded_at": None,
+        "runner_up_score": None,
+        "winning_threshold": None,
+        "outcome": None,
+        "mechanism": None,
+    }
+    return AuctionSeen(**{"terms": seen.terms, "bids": 3, **nothing, **visible})
+
+
+@pytest.mark.parametrize("status", ["open", "closed"])
+@pytest.mark.parametrize("viewer", VIEWERS)
+def test_before_the_award_everybody_sees_the_number_of_bids_and_a_bidder_its_own(viewer, status):
+    world, auction_id = story()
+    if status == "closed":
+        world.wait(60)
+    seen = world.see(auction_id, viewer)
+    assert seen == empty_view(seen, status=status, own_bid=world.auction(auction_id).bids.get(viewer))
+    assert (seen.terms.task, seen.terms.max_price, seen.terms.payment_rule) == ("review", D(50), "pay_as_bid")
+
+
+@pytest.mark.parametrize("viewer", VIEWERS)
+def test_the_nonce_is_nowhere_to_be_seen_before_the_award(viewer):
+    world, auction_id = story()
+    nonce = world.auction(auction_id).terms.nonce
+    assert nonce not in repr(world.see(auction_id, viewer))
+    world.wait(60)
+    assert nonce not in repr(world.see(auction_id, viewer))
+    world.award(auction_id)
+    assert world.see(auction_id, viewer).nonce == nonce
+
+
+def test_the_nonce_is_nowhere_to_be_seen_in_a_preview():
+    world, auction_id = story()
+    world.wait(60)
+    assert world.auction(auction_id).terms.nonce not in repr(world.preview(auction_id))
+
+
+def test_the_nonce_of_a_cancelled_auction_stays_secret():
+    world, auction_id = story()
+    world.withdraw("buyer", auction_id)
+    assert world.auction(auction_id).terms.nonce not in repr(world.see(auction_id, "buyer"))
+
+
+def test_after_the_award_the_buyer_sees_the_ranking_a_loser_its_place_and_all_the_winner():
+    world, auction_id = story()
+    world.wait(60)
+    awarded = world.award(auction_id)
+    bids = world.auction(auction_id).bids
+    public = {
+        "status": "awarded",
+        "winners": awarded.winners,
+        "ranked": 3,
+        "nonce": world.auction(auction_id).terms.nonce,
+        "awarded_at": later(60),
+        "mechanism": "single/1",
+    }
+    expected = {
+        "": {},
+        "stranger": {},
+        "buyer/x": {},
+        "buyer": {
+            "ranking": (bids["winner"], bids["loser"], bids["third"]),
+            "runner_up_score": D(40),
+        },
+        "winner": {"own_bid": bids["winner"], "own_position": 0},
+        "loser": {"own_bid": bids["loser"], "own_position": 1, "winning_threshold": D(30)},
+        "third": {"own_bid": bids["third"], "own_position": 2, "winning_threshold": D(30)},
+    }
+    for viewer, more in expected.items():
+        seen = world.see(auction_id, viewer)
+        assert seen == empty_view(seen, **public, **more), viewer
+
+
+def test_a_threshold_is_the_cost_that_would_have_tied_for_the_time_and_quality_claimed():
+    world = World()
+    auction_id = world.create(scoring=Scoring(time_price=1))
+    world.bid(auction_id, "winner", 30, estimated_time=5)
+    world.bid(auction_id, "loser", 28, estimated_time=10)
+    world.bid(auction_id, "hopeless", 0, estimated_time=50)
+    world.award(auction_id)
+    thresholds = {agent: world.see(auction_id, agent).winning_threshold for agent in ("winner", "loser", "hopeless")}
+    assert thresholds == {"winner": None, "loser": D(25), "hopeless": D(0)}
+
+
+def test_no_threshold_is_told_where_the_payment_is_not_the_cost():
+    world, auction_id = story("second_price")
+    world.wait(60)
+    world.award(auction_id)
+    assert {world.see(auction_id, viewer).winning_threshold for viewer in [*VIEWERS, "third"]} == {None}
+
+
+@pytest.mark.parametrize("viewer", ["", "stranger", "loser", "third", "buyer/x"])
+def test_under_second_price_nobody_but_buyer_and_winner_learns_what_the_winner_asked(viewer):
+    def seen(cost):
+        world = World()
+        auction_id = world.create(payment_rule="second_price")
+        for agent, asked in (("loser", 40), ("winner", cost), ("third", 45)):
+            world.bid(auction_id, agent, asked)
+        world.award(auction_id)
+        return world.see(auction_id, viewer)
+
+    assert seen(30) == seen(31)
+
+
+def test_the_ranking_is_seen_in_pages_of_twenty():
+    world = World()
+    auction_id = world.create()
+    for i in range(45):
+        world.bid(auction_id, f"a{i:02}", i)
+    world.award(auction_id)
+    state = world.auction(auction_id)
+    pages = [[bid.cost for bid in see_page(state, first)] for first in (0, 20, 40, 60)]
+    assert pages == [list(range(20)), list(range(20, 40)), list(range(40, 45)), []]
+
+
+def see_page(auction, first):
+    from market_core.observation import see_auction
+
+    return see_auction(auction, "buyer", NOON, first).ranking
+
+
+def test_everybody_sees_that_an_auction_was_called_off_after_closing():
+    world, auction_id = story()
+    world.wait(60)
+    world.withdraw("buyer", auction_id)
+    seen = world.see(auction_id)
+    assert seen == empty_view(seen, status="cancelled", cancelled_after_closing=True)
+
+
+def test_an_unsold_auction_shows_its_nonce_and_no_winner():
+    world = World()
+    auction_id = world.create()
+    world.award(auction_id)
+    seen = world.see(auction_id, "buyer")
+    nonce = world.auction(auction_id).terms.nonce
+    assert seen == empty_view(
+        seen, status="unsold", bids=0, nonce=nonce, awarded_at=NOON, mechanism="single/1"
+    )
+
+
+def test_an_unknown_auction_is_refused_to_every_eye():
+    world = World()
+    for look in (lambda: world.see("auc_none"), lambda: world.preview("auc_none")):
+        with pytest.raises(Rejection) as refused:
+            look()
+        assert refused.value.code == Code.UNKNOWN_AUCTION
+
+
+# Preview
+
+
+@pytest.mark.parametrize(
+    ("rule", "rules"),
+    [
+        ("pay_as_bid", (RuleSeen("pay_as_bid", D(30), D(0)), RuleSeen("second_price", D(40), D(10)))),
+        ("second_price", (RuleSeen("second_price", D(40), D(10)), RuleSeen("pay_as_bid", D(30), D(0)))),
+    ],
+)
+def test_a_preview_shows_the_buyer_the_ranking_and_every_rule_its_own_first(rule, rules):
+    world, auction_id = story(rule)
+    world.wait(60)
+    bids = world.auction(auction_id).bids
+    seen = world.preview(auction_id)
+    assert seen == PreviewSeen(seen.terms, (bids["winner"], bids["loser"], bids["third"]), 3, rules)
+    assert world.award(auction_id).winners[0].payment == rules[0].payment
+
+
+def test_a_preview_without_bids_pays_nothing():
+    world = World()
+    auction_id = world.create()
+    world.close(auction_id)
+    seen = world.preview(auction_id)
+    rules = (RuleSeen("pay_as_bid", None, None), RuleSeen("second_price", None, None))
+    assert seen == PreviewSeen(seen.terms, (), 0, rules)
+
+
+@pytest.mark.parametrize("viewer", ["", "buyer/x", "winner", "stranger"])
+@pytest.mark.parametrize("seconds", [0, 60], ids=["open", "closed"])
+def test_a_preview_is_only_for_the_buyer(viewer, seconds):
+    world, auction_id = story()
+    world.wait(seconds)
+    with pytest.raises(Rejection) as refused:
+        world.preview(auction_id, viewer)
+    assert refused.value.code == Code.NOT_THE_BUYER
+
+
+def test_a_preview_of_an_open_auction_is_refused_to_its_buyer():
+    world, auction_id = story()
+    with pytest.raises(Rejection) as refused:
+        world.preview(auction_id)
+    assert refused.value.code == Code.AUCTION_OPEN
+
+
+def test_outcomes_between_agents_of_one_owner_do_not_count():
+    world = World()
+    for buyer, success in (("acme/buyer", True), ("other", False), ("other", True)):
+        auction_id = world.create(buyer=buyer)
+        state = world.auction(auction_id)
+        world.bid(auction_id, "shop/x", 1)
+        world.award(auction_id, agent=buyer)
+        world.report(auction_id, agent=buyer, success=success)
+        assert state.outcome is not None
+    record = world.states["agent/shop/x"]
+    # the same provider, seen as if it belonged to the first buyer's owner
+    own = [o for o in record.outcomes if o.buyer == "acme/buyer"]
+    record.outcomes = [*record.outcomes, *(moved(o, provider="Acme/x") for o in own)]
+    assert see_agent("shop/x", record).record == RecordSeen(3, 2, 1)
+
+
+def moved(outcome, **changes):
+    from dataclasses import replace
+
+    return replace(outcome, **changes)

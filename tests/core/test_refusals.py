@@ -1,0 +1,315 @@
+"""Every refusal of the core: what brings it about, its facts, and that nothing has changed."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import market_core
+from market_core import Code
+from market_core.commands import (
+    AggregateDemand,
+    AwardAuction,
+    CloseAuction,
+    CreateAuction,
+    DeclareResource,
+    OfferResources,
+    ReportOutcome,
+    RequestResources,
+    Scoring,
+    SubmitBid,
+    Withdraw,
+)
+from market_core.rejections import WORDS, Rejection
+from tests.core.world import NOON, World, later
+
+
+def scene(**terms):
+    """Return a world with an auction of `buyer` in which `rival` has bid, and the auction's id."""
+    world = World()
+    auction_id = world.create(**terms)
+    world.bid(auction_id, "rival", 8, estimated_time=5, quality=0.5)
+    return world, auction_id
+
+
+def bid(world, auction_id, agent="me", cost=5, **more):
+    return world.refusal(SubmitBid(agent=agent, auction_id=auction_id, cost=cost, **more))
+
+
+def unknown_auction():
+    world, _ = scene()
+    return bid(world, "auc_none")
+
+
+def unknown_id():
+    world, _ = scene()
+    return world.refusal(Withdraw(agent="me", id="dem_gpu_1"))
+
+
+def unknown_prefix():
+    return World().refusal(Withdraw(agent="me", id="task_1"))
+
+
+def rivals_bid():
+    world, auction_id = scene()
+    return world.refusal(Withdraw(agent="me", id=world.auction(auction_id).bids["rival"].bid_id))
+
+
+def rivals_demand():
+    world = World()
+    return world.refusal(Withdraw(agent="me", id=world.request("rival", 1)))
+
+
+def replaces_rivals_bid():
+    world, auction_id = scene()
+    return bid(world, auction_id, replaces=world.auction(auction_id).bids["rival"].bid_id)
+
+
+def unknown_resource():
+    return World().refusal(AggregateDemand(agent="me", resources=("gpu",)))
+
+
+def not_the_buyer():
+    world, auction_id = scene()
+    return world.refusal(AwardAuction(agent="buyer/other", auction_id=auction_id))
+
+
+def own_auction():
+    world, auction_id = scene()
+    return bid(world, auction_id, agent="Buyer/helper")
+
+
+def not_invited():
+    world, auction_id = scene(invite=("rival",))
+    return bid(world, auction_id)
+
+
+def cancelled():
+    world, auction_id = scene()
+    world.withdraw("buyer", auction_id)
+    return bid(world, auction_id)
+
+
+def unsold():
+    world = World()
+    auction_id = world.create()
+    world.award(auction_id)
+    return bid(world, auction_id)
+
+
+def awarded():
+    world, auction_id = scene()
+    world.award(auction_id)
+    return world.refusal(AwardAuction(agent="buyer", auction_id=auction_id))
+
+
+def closed():
+    world, auction_id = scene()
+    world.close(auction_id)
+    return bid(world, auction_id)
+
+
+def still_open():
+    world, auction_id = scene()
+    with pytest.raises(Rejection) as refused:
+        world.preview(auction_id)
+    return refused.value
+
+
+def not_awarded():
+    world, auction_id = scene()
+    return world.refusal(ReportOutcome(agent="buyer", auction_id=auction_id, success=True))
+
+
+def reported():
+    world, auction_id = scene()
+    world.award(auction_id)
+    world.report(auction_id)
+    return world.refusal(ReportOutcome(agent="buyer", auction_id=auction_id, success=False))
+
+
+def withdrawn():
+    world, auction_id = scene()
+    mine = world.bid(auction_id, "me", 7)
+    world.withdraw("me", mine)
+    return bid(world, auction_id, replaces=mine)
+
+
+def replaced():
+    world, auction_id = scene()
+    mine = world.bid(auction_id, "me", 7)
+    world.bid(auction_id, "me", 6)
+    return world.refusal(Withdraw(agent="me", id=mine))
+
+
+def entry_gone():
+    world = World()
+    mine = world.request("me", 1)
+    world.withdraw("me", mine)
+    return world.refusal(Withdraw(agent="me", id=mine))
+
+
+def entry_lapsed():
+    world = World()
+    mine = world.request("me", 1, needed_by=later(5))
+    world.wait(5)
+    return world.refusal(Withdraw(agent="me", id=mine))
+
+
+def in_use():
+    world = World()
+    world.request("me", "1.5")
+    return world.refusal(DeclareResource(resource="gpu", whole=True))
+
+
+def no_demand():
+    world = World()
+    world.offer("a", 1, 1)
+    return world.refusal(AggregateDemand(agent="me", resources=("gpu",)))
+
+
+def too_dear():
+    world = World()
+    world.offer("a", 1, 2)
+    world.request("b", 1, 1)
+    return world.refusal(AggregateDemand(agent="me", resources=("gpu",)))
+
+
+def ended():
+    world, auction_id = scene(closes_in=60)
+    world.wait(60)
+    return bid(world, auction_id)
+
+
+def before_deadline():
+    world, auction_id = scene(closes_in="60.000001")
+    return world.refusal(CloseAuction(agent="buyer", auction_id=auction_id))
+
+
+def no_clock():
+    return World(clock=False).refusal(CreateAuction(agent="buyer", task="x", closes_in=60))
+
+
+def deadline_passed():
+    return World().refusal(OfferResources(agent="a", resource="x", quantity=1, unit_price=1, available_until=NOON))
+
+
+def missing_capability():
+    world = World()
+    auction_id = world.create(requirements={"capabilities": ["Rust", "go", "sql"]})
+    world.register("me", capabilities=["go"])
+    return bid(world, auction_id)
+
+
+def missing_attribute():
+    world = World()
+    auction_id = world.create(requirements={"attributes": {"Region": "eu", "cores": {"min": 4}, "os": "any"}})
+    return bid(world, auction_id, attributes={"cores": 2, "os": "ANY"})
+
+
+def time_required():
+    world, auction_id = scene(scoring=Scoring(time_price="0.1"))
+    return bid(world, auction_id)
+
+
+def quality_required():
+    world, auction_id = scene(scoring=Scoring(quality_price=1))
+    return bid(world, auction_id)
+
+
+def above_max_price():
+    world, auction_id = scene(max_price="9.50")
+    return bid(world, auction_id, cost="9.500001")
+
+
+def score_out_of_range():
+    world, auction_id = scene(scoring=Scoring(time_price=100_000_000))
+    return bid(world, auction_id, estimated_time=10_000, cost=0)
+
+
+def not_whole():
+    world = World()
+    world.do(DeclareResource(resource="gpu", whole=True))
+    return world.refusal(RequestResources(agent="me", resource="GPU", quantity="1.5"))
+
+
+def too_many_entries():
+    world = World()
+    for i in range(100):
+        world.request(f"acme/{i}", 1)
+    return world.refusal(RequestResources(agent="Acme", resource="gpu", quantity=1))
+
+
+def too_many_bids():
+    world, auction_id = scene()
+    auction = world.auction(auction_id)
+    auction.bids.update(dict.fromkeys(map(str, range(199_999)), auction.bids["rival"]))
+    return bid(world, auction_id)
+
+
+CASES = [
+    (unknown_auction, Code.UNKNOWN_AUCTION, {}),
+    (unknown_id, Code.UNKNOWN_ID, {}),
+    (unknown_prefix, Code.UNKNOWN_ID, {}),
+    (rivals_bid, Code.UNKNOWN_ID, {}),
+    (rivals_demand, Code.UNKNOWN_ID, {}),
+    (replaces_rivals_bid, Code.UNKNOWN_ID, {}),
+    (unknown_resource, Code.UNKNOWN_RESOURCE, {}),
+    (not_the_buyer, Code.NOT_THE_BUYER, {}),
+    (own_auction, Code.OWN_AUCTION, {}),
+    (not_invited, Code.NOT_INVITED, {}),
+    (cancelled, Code.AUCTION_CANCELLED, {}),
+    (unsold, Code.AUCTION_UNSOLD, {}),
+    (awarded, Code.AUCTION_AWARDED, {}),
+    (closed, Code.AUCTION_CLOSED, {}),
+    (still_open, Code.AUCTION_OPEN, {}),
+    (not_awarded, Code.NOT_AWARDED, {"status": "open"}),
+    (reported, Code.OUTCOME_REPORTED, {}),
+    (withdrawn, Code.BID_WITHDRAWN, {}),
+    (replaced, Code.BID_REPLACED, {}),
+    (entry_gone, Code.ENTRY_GONE, {"status": "withdrawn"}),
+    (entry_lapsed, Code.ENTRY_GONE, {"status": "lapsed"}),
+    (in_use, Code.RESOURCE_IN_USE, {}),
+    (no_demand, Code.NOTHING_TO_CLEAR, {"why": "there is no demand in the book"}),
+    (too_dear, Code.NOTHING_TO_CLEAR, {"why": "every offer asks more than every demand's limit"}),
+    (ended, Code.BIDDING_ENDED, {"closes_at": "2026-11-23T12:01:00Z"}),
+    (before_deadline, Code.BEFORE_DEADLINE, {"closes_at": "2026-11-23T12:01:00.000001Z", "seconds": 61}),
+    (no_clock, Code.NO_CLOCK, {"field": "closes_in"}),
+    (deadline_passed, Code.DEADLINE_PASSED, {"field": "available_until", "now": "2026-11-23T12:00:00Z"}),
+    (missing_capability, Code.MISSING_CAPABILITY, {"missing": ["rust", "sql"]}),
+    (missing_attribute, Code.MISSING_ATTRIBUTE, {"missing": ["region", "cores"]}),
+    (time_required, Code.ESTIMATED_TIME_REQUIRED, {}),
+    (quality_required, Code.QUALITY_REQUIRED, {}),
+    (above_max_price, Code.BID_ABOVE_MAX_PRICE, {"max_price": "9.5"}),
+    (score_out_of_range, Code.SCORE_OUT_OF_RANGE, {}),
+    (not_whole, Code.NOT_WHOLE, {}),
+    (too_many_entries, Code.TOO_MANY_ENTRIES, {"limit": 100}),
+    (too_many_bids, Code.TOO_MANY_BIDS, {"limit": 200_000}),
+]
+
+
+@pytest.mark.parametrize(("case", "code", "facts"), CASES, ids=[case.__name__ for case, _, _ in CASES])
+def test_a_refusal_has_its_code_facts_and_words_and_changes_nothing(case, code, facts):
+    refusal = case()
+    assert (refusal.code, refusal.facts) == (code, facts)
+    words = refusal.message, refusal.next
+    assert not {"{", "}"} & set("".join(words))
+    assert str(refusal) == f"{code.value}: {words[0]}. Next: {words[1]}."
+    assert refusal.transient is WORDS[code].transient
+
+
+def raised_in_the_core():
+    """Return the codes that some function of the core names, apart from the words about them."""
+    folder = Path(market_core.__file__).parent
+    trees = [ast.parse(path.read_text()) for path in folder.rglob("*.py") if path.name != "rejections.py"]
+    return {
+        Code[node.attr]
+        for tree in trees
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "Code"
+    }
+
+
+def test_the_table_has_every_refusal_that_the_core_can_give():
+    elsewhere = {Code.UNKNOWN_AGENT, Code.INVALID_VALUE}  # of a look and of the embedding: see their tests
+    assert {code for _, code, _ in CASES} == raised_in_the_core() - elsewhere
