@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-CODE := market_core server tests benchmarks
+CODE := market_core server tests benchmarks docs
 
 .PHONY: help demo test check format docs soak bench clean
 help:            ## show this list
