@@ -7,8 +7,17 @@ A command that exists holds only valid values (`values`); whether the market agr
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    model_validator,
+)
 
+from market_core.canonical import canonical
 from market_core.values import (
     AgentId,
     Duration,
@@ -41,7 +50,7 @@ class Condition(Model):
     equals: Scalar | None = None
     min: Scalar | None = None
     max: Scalar | None = None
-    any_of: Annotated[tuple[Scalar, ...], Field(strict=False, max_length=50)] = ()
+    any_of: Annotated[tuple[Scalar, ...], Field(strict=False, max_length=20)] = ()
     optional: bool = False
 
     @model_validator(mode="after")
@@ -68,10 +77,22 @@ def _unique(values: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 Names = Annotated[tuple[Name, ...], Field(strict=False, max_length=50)]
-AgentIds = Annotated[tuple[AgentId, ...], Field(strict=False, max_length=500)]
+AgentIds = Annotated[tuple[AgentId, ...], Field(strict=False, max_length=100)]
+_MOST_TEXT = 4000  # characters of all requirements, of all weights, of all attributes: answers repeat them
+
+
+def _short(value: Any) -> Any:
+    """Refuse what would make every answer that repeats it too long."""
+    length = len(canonical(value.model_dump() if isinstance(value, BaseModel) else value))
+    if length > _MOST_TEXT:
+        raise ValueError(f"must have at most {_MOST_TEXT:,} characters in all; it has {length:,}")
+    return value
+
+
 Attributes = Annotated[
     dict[Name, Scalar],
     Field(max_length=50),
+    AfterValidator(_short),
     WithJsonSchema({"type": "object", "additionalProperties": {"type": ["string", "number", "boolean"]}}),
 ]
 
@@ -129,7 +150,9 @@ class CreateAuction(Command):
     description: Annotated[
         LongText, Field(description="details and acceptance criteria, at most 4,000 characters")
     ] = ""
-    requirements: Annotated[Requirements, Field(description="who may bid")] = Requirements()
+    requirements: Annotated[Requirements, AfterValidator(_short), Field(description="who may bid")] = (
+        Requirements()
+    )
     max_price: Annotated[
         PositiveMoney | None, Field(description="the most you pay, credits; dearer bids are refused")
     ] = None
@@ -142,6 +165,7 @@ class CreateAuction(Command):
     ] = "pay_as_bid"
     scoring: Annotated[
         Scoring,
+        AfterValidator(_short),
         Field(description="weights in credits; the bid with the lowest score wins. Default: cost only"),
     ] = Scoring()
     closes_in: Annotated[

@@ -4,7 +4,7 @@
 call `handle`, like the server does.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -131,18 +131,40 @@ class Market:
         return see_agent(agent_id, agent)
 
 
+_RULES: Mapping[str, str] = {
+    "missing": "is required",
+    "extra_forbidden": "is not a field here",
+    "value_error": "{error}",
+    "literal_error": "must be one of {expected}",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "string_type": "must be text",
+    "string_too_short": "must not be empty",
+    "string_too_long": "must have at most {max_length} characters",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
+    "finite_number": "must be a finite number",
+    "greater_than_equal": "must be {ge} or more",
+    "less_than_equal": "must be at most {le}",
+    "tuple_type": "must be a list",
+    "list_type": "must be a list",
+    "dict_type": "must be an object",
+    "model_type": "must be an object",
+    "model_attributes_type": "must be an object",
+    "too_short": "must have at least {min_length} entries",
+    "too_long": "must have at most {max_length} entries",
+}
+"""What pydantic finds wrong, in our words."""
+
+
 def invalid(error: ValidationError) -> Rejection:
     """Return the refusal that names the first field and the rule it breaks, in our words."""
-    first = error.errors(include_url=False)[0]
+    first = error.errors(include_url=False, include_input=False)[0]
     where = ".".join(str(part) for part in first["loc"]) or "the arguments"
-    if first["type"] == "missing":
-        rule = "is required"
-    elif first["type"] == "extra_forbidden":
-        rule = "is not a field here"
-    elif first["type"] == "value_error":
-        rule = str(first["ctx"]["error"])
-    else:
-        rule = first["msg"][0].lower() + first["msg"][1:]
+    rule = _RULES.get(first["type"], "is not valid here").format(**first.get("ctx", {}))
     return Rejection(Code.INVALID_VALUE, field=where, rule=rule)
 
 

@@ -1,5 +1,6 @@
 """The only place that chooses a store, a clock and a transport."""
 
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -44,5 +45,6 @@ async def serve_stdio(settings: Settings) -> None:
 
     async with running(open_store(settings.db)) as service:
         server = build(service, Identity(settings.agent))
+        gc.freeze()  # what is here by now stays: no need to look through it for garbage again and again
         async with publishing(server):
             await server.run_stdio_async()

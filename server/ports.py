@@ -154,6 +154,10 @@ class EventStore(Protocol):
         """Return the events of `stream` with a version above `after`, in order."""
         ...
 
+    async def tail(self, stream: str) -> Sequence[Recorded]:
+        """Return the events of `stream` from its snapshot's version on; all of them where it has no snapshot."""
+        ...
+
     async def commit(self, batch: Sequence[Transaction]) -> frozenset[int]:
         """Make durable, in order, the transactions that hold; return the positions of those that do not.
 

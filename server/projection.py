@@ -1,7 +1,7 @@
 """Events -> what lists need of them (summaries) and who should hear of them (notices).
 
 Notices hold only what everybody may know of the thing they are about. Topics: an agent's id, `cap:NAME` for
-agents with a capability, `auction/ID` and `resource/NAME` for all who have something there.
+agents with a capability, an auction's id and `resource/NAME` for all who have something there.
 """
 
 import json
@@ -133,7 +133,7 @@ def _(event: BidWithdrawn, auction: Auction) -> list[Projected]:
 
 @_auction.register
 def _(event: AuctionClosed, auction: Auction) -> list[Projected]:
-    told = [_tell(auction, auction_stream(auction.terms.auction_id), "auction_closed", event.by)]
+    told = [_tell(auction, auction.terms.auction_id, "auction_closed", event.by)]
     if event.by == MARKET:
         told.append(_tell(auction, auction.terms.buyer, "auction_to_award", event.by))
     return [_row(auction), *told]
@@ -141,7 +141,7 @@ def _(event: AuctionClosed, auction: Auction) -> list[Projected]:
 
 @_auction.register
 def _(event: AuctionCancelled, auction: Auction) -> list[Projected]:  # noqa: ARG001 - one signature for all
-    topic = auction_stream(auction.terms.auction_id)
+    topic = auction.terms.auction_id
     return [_row(auction), _tell(auction, topic, "auction_cancelled", auction.terms.buyer)]
 
 
@@ -153,7 +153,7 @@ def _(event: AuctionAwarded, auction: Auction) -> list[Projected]:
         rows.append(_award_row(auction, winner.agent, plain(winner.payment), "to_deliver"))
         rows.append(_tell(auction, winner.agent, "bid_won", buyer))
     kind = "auction_awarded" if event.winners else "auction_unsold"
-    rows.append(_tell(auction, auction_stream(auction.terms.auction_id), kind, buyer))
+    rows.append(_tell(auction, auction.terms.auction_id, kind, buyer))
     return rows
 
 

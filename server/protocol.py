@@ -147,7 +147,10 @@ def _slim(schema: Any) -> Any:
         if key in ("properties", "$defs")
         else _slim(value)
         for key, value in schema.items()
-        if not (key == "title" or (key == "default" and value in (None, "", [], {})))
+        if not (
+            key == "title"
+            or (key == "default" and (not value or isinstance(value, dict | list) or value == "0"))
+        )
     }
 
 

@@ -42,6 +42,8 @@ from server.projection import project
 
 _TRIES = 5
 _CACHED_STREAMS = 2000
+_SLOW = 0.002  # seconds; a commit that takes longer is worth sharing
+_ENOUGH = 64  # commands in a batch
 _SNAPSHOT_EVERY = 500  # events, or a quarter of the stream where that is more
 _T = TypeVar("_T")
 
@@ -146,6 +148,8 @@ class Service:
         self._turn = anyio.Lock(fast_acquire=True)
         self._cache: dict[str, _Stream] = {}
         self._unsaved: set[str] = set()
+        self._last_batch = 0
+        self._commit_seconds = 0.0  # of late
         self.new_deadline = anyio.Event()
         """Set, and replaced, when this process commits something that ends by itself."""
 
@@ -221,15 +225,24 @@ class Service:
                     await self._carry_out(self._take())
 
     async def _gather(self) -> None:
-        """Let the commands that are ready in this turn of the event loop join the batch."""
+        """Let the commands that are ready in this turn of the event loop join the batch.
+
+        On a slow disk, and where the batch before had company, wait for more, at most as long as a commit
+        takes: the more a commit carries, the fewer there are to wait for.
+        """
         waiting = 0
         while waiting < len(self._queue):
             waiting = len(self._queue)
             await anyio.lowlevel.checkpoint()
+        if self._commit_seconds > _SLOW and len(self._queue) + self._last_batch > 2:
+            until = anyio.current_time() + self._commit_seconds
+            while len(self._queue) < _ENOUGH and anyio.current_time() < until:
+                await anyio.sleep(_SLOW / 4)
 
     def _take(self) -> list[_Waiting]:
         batch = list(self._queue)
         self._queue.clear()
+        self._last_batch = len(batch)
         return batch
 
     async def _carry_out(self, pending: list[_Waiting]) -> None:
@@ -250,7 +263,7 @@ class Service:
         batch = _Batch()
         try:
             left = await self._decide_all(pending, batch)
-            stale = await self.store.commit(batch.transactions) if batch.transactions else frozenset()
+            stale = await self._commit(batch.transactions)
         except Exception as failure:  # handed to the callers: nothing was written
             self._forget(batch.fresh)
             for waiting in pending:
@@ -258,6 +271,14 @@ class Service:
                 waiting.done.set()
             return []
         return self._settle(batch, stale, left)
+
+    async def _commit(self, transactions: Sequence[Transaction]) -> frozenset[int]:
+        if not transactions:
+            return frozenset()
+        began = anyio.current_time()
+        stale = await self.store.commit(transactions)
+        self._commit_seconds += 0.2 * (anyio.current_time() - began - self._commit_seconds)
+        return stale
 
     async def _decide_all(self, pending: list[_Waiting], batch: _Batch) -> list[_Waiting]:
         """Decide each on the result of the one before; return those that must wait for a clean state."""
@@ -371,8 +392,12 @@ class Service:
 
     async def _load(self, name: str) -> _Stream:
         """Return a stream as it stands in the store: what is cached, brought up to date."""
-        stream = self._cache.pop(name, None) or await self._from_snapshot(name) or _Stream(new_state(name))
-        for recorded in await self.store.load(name, stream.version):
+        stream = self._cache.pop(name, None)
+        if stream is None:
+            stream, events = await self._from_snapshot(name)
+        else:
+            events = await self.store.load(name, stream.version)
+        for recorded in events:
             stream.state = evolve(stream.state, codec.decode(recorded.body))
             stream.version, stream.hash = recorded.version, recorded.hash
         self._cache[name] = stream  # the newest used stands last
@@ -387,16 +412,21 @@ class Service:
         for name in names:
             self._cache.pop(name, None)
 
-    async def _from_snapshot(self, name: str) -> _Stream | None:
-        if name.startswith("auction/"):
-            return None
-        snapshot = await self.store.snapshot(name)
-        if snapshot is None or snapshot.form != codec.SNAPSHOT_FORM:
-            return None
-        at_it = await self.store.load(name, snapshot.version - 1)
-        if not at_it or at_it[0].hash != snapshot.hash:
-            return None
-        return _Stream(codec.decode_state(name, snapshot.body), snapshot.version, snapshot.hash)
+    async def _from_snapshot(self, name: str) -> tuple[_Stream, Sequence[Recorded]]:
+        """Return a stream that is not cached, from its snapshot if a good one exists, and the events since."""
+        new = _Stream(new_state(name))
+        events = await self.store.tail(name)
+        if not events or events[0].version == 1:
+            return new, events
+        saved = await self.store.snapshot(name)
+        first, *rest = events
+        if saved is None or (saved.form, saved.version, saved.hash) != (
+            codec.SNAPSHOT_FORM,
+            first.version,
+            first.hash,
+        ):
+            return new, await self.store.load(name)  # a snapshot is a cache: what does not match is ignored
+        return _Stream(codec.decode_state(name, saved.body), saved.version, saved.hash), rest
 
     async def _save_snapshots(self) -> None:
         """Save the long-lived streams whose tail since their snapshot has grown long."""

@@ -1,10 +1,13 @@
 """The command line: `agent-market COMMAND`. A file per group of commands; each imports what it needs when run."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from server.cli import demo, look, operate, serve
+from server.cli.common import Stop
 from server.ports import StoreBroken, StoreUnavailable
 
 _ABOUT = "A market in which AI agents buy and sell work and resources, over MCP."
@@ -22,17 +25,39 @@ def run(arguments: Sequence[str]) -> int:
         epilog=_MORE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for group in (serve, demo, look, operate):
         group.add(commands)
     options = parser.parse_args(arguments)
     try:
-        return int(options.run(options))
+        code = int(options.run(options))
+        sys.stdout.flush()  # here, where a reader that has gone is noticed
+    except Stop as stop:
+        return _say(stop, stop.code)
     except (StoreBroken, StoreUnavailable) as error:
-        print(f"agent-market: {error}", file=sys.stderr)
-        return 1
+        return _say(error, 1)
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:  # the reader of our output has gone
-        sys.stderr.close()
+    except BrokenPipeError:  # the reader of our output has gone; the interpreter must not try again
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    return code
+
+
+def _say(error: Exception, code: int) -> int:
+    print(f"agent-market: {error}", file=sys.stderr)
+    return code
+
+
+class _Version(argparse.Action):
+    """Looks the version up only when it is asked for, which spares the server's start."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            print(f"agent-market {version('agent-market')}")
+        except PackageNotFoundError:
+            print("agent-market, run from a checkout that is not installed")
+        parser.exit()

@@ -35,6 +35,11 @@ class MemoryStore:
         """Return the events of `stream` above version `after`."""
         return self._events.get(stream, [])[after:]
 
+    async def tail(self, stream: str) -> Sequence[Recorded]:
+        """Return the events of `stream` from its snapshot's version on."""
+        saved = self._snapshots.get(stream)
+        return self._events.get(stream, [])[saved.version - 1 if saved else 0 :]
+
     async def commit(self, batch: Sequence[Transaction]) -> frozenset[int]:
         """Keep the transactions that hold, in order; return the positions of the others."""
         stale = set()

@@ -138,6 +138,15 @@ class SqliteStore:
         )
         return [Recorded(*row) for row in rows]
 
+    async def tail(self, stream: str) -> Sequence[Recorded]:
+        """Return the events of `stream` from its snapshot's version on."""
+        rows = await self._rows(
+            "SELECT version, body, hash FROM events WHERE stream = ?1 AND version >= "
+            "coalesce((SELECT version FROM snapshots WHERE stream = ?1), 1) ORDER BY version",
+            (stream,),
+        )
+        return [Recorded(*row) for row in rows]
+
     async def find(self, query: Query) -> Page:
         """Return a page of summaries, newest first."""
         source, values = _search(query)
@@ -240,7 +249,7 @@ class SqliteStore:
     def _poll(self) -> None:
         """Look, at most once per poll time however many wait, whether another process has written."""
         now = anyio.current_time()
-        if now - self._polled < _POLL / 2:
+        if self._turn.locked() or now - self._polled < _POLL / 2:
             return
         self._polled = now
         version = self._data_version()

@@ -24,6 +24,8 @@ Number = Annotated[Decimal, PlainSerializer(_number), WithJsonSchema({"type": "n
 """Credits, seconds, units or a share, as a JSON number."""
 Moment = Annotated[datetime, PlainSerializer(shown), WithJsonSchema({"type": "string"})]
 """ISO 8601, UTC."""
+MOST_ROWS = 60
+"""Rows of a long table in one answer."""
 Object = Annotated[dict[str, Any], WithJsonSchema({"type": "object"})]
 
 
@@ -55,6 +57,11 @@ def cell(value: object) -> str:
             return shown(value)
     text = " ".join(str(value).replace("|", "/").split())
     return text if len(text) <= 80 else text[:79] + "…"
+
+
+def quoted(text: str) -> str:
+    """Return another agent's words so that no line of theirs can be taken for one of ours."""
+    return "\n".join(f"> {line}" for line in text.splitlines())
 
 
 def paged(shown_rows: int, total: int, cursor: str | None) -> str:
@@ -93,15 +100,15 @@ class BidResult(BaseModel):
     bid_id: str | None = None
     code: str | None = None
     message: str | None = None
-    next: str | None = None
 
 
 class BidResults(BaseModel):
-    """What became of each row, in order."""
+    """What became of each row, in order; `next` says, for each code, what to do."""
 
     accepted: int
     refused: int
     results: list[BidResult]
+    next: Object
 
 
 class Withdrawn(BaseModel):
@@ -243,13 +250,18 @@ class SupplierRow(BaseModel):
 
 
 class Clearing(BaseModel):
-    """One resource's clearing at one price per unit. `unmet`: units of demand left in the book."""
+    """One resource's clearing at one price per unit. `unmet`: units of demand left in the book.
+
+    `allocated` and `sold` count all entries; long lists are cut.
+    """
 
     resource: str
     clearing_price: Number
     quantity: Number
     total_payment: Number
+    allocated: int
     allocations: list[AllocationRow]
+    sold: int
     suppliers: list[SupplierRow]
     unmet: Number
 

@@ -88,7 +88,7 @@ class SubmitBids(Model):
         Field(
             strict=False,
             min_length=1,
-            max_length=500,
+            max_length=100,
             description="rows with the arguments of submit_bid, each with its auction_id and, if another, its agent",
         ),
     ]
@@ -97,10 +97,10 @@ class SubmitBids(Model):
 
 @custom("Submit many bids", SubmitBids, answers.BidResults)
 async def submit_bids(ask: SubmitBids, call: Call) -> Answer:
-    """Make up to 500 bids in one call, in one or many auctions: quicker than one by one.
+    """Make up to 100 bids in one call, in one or many auctions: quicker than one by one.
 
     The rows are one transaction, judged in order, each alone: a refused row does not stop the others. Returns a
-    result per row: bid_id, or code, message and next. Changes as submit_bid.
+    result per row: bid_id, or code and message. Changes as submit_bid.
     """
     rows = [
         SubmitBid(**{**dict(row), "agent": call.identity.acting(row.agent or ask.agent)}) for row in ask.bids
@@ -111,7 +111,10 @@ async def submit_bids(ask: SubmitBids, call: Call) -> Answer:
 def _results(outcomes: list[Outcome]) -> Answer:
     results = [_result(index, outcome) for index, outcome in enumerate(outcomes)]
     refused = [result for result in results if result.code]
-    made = answers.BidResults(accepted=len(results) - len(refused), refused=len(refused), results=results)
+    then = {outcome.code.value: outcome.next for outcome in outcomes if isinstance(outcome, Rejection)}
+    made = answers.BidResults(
+        accepted=len(results) - len(refused), refused=len(refused), results=results, next=then
+    )
     text = f"{made.accepted} of {answers.count(len(results), 'bid')} stand."
     if refused:
         rows = ([r.index, r.code, r.message] for r in refused[:20])
@@ -121,9 +124,7 @@ def _results(outcomes: list[Outcome]) -> Answer:
 
 def _result(index: int, outcome: Outcome) -> answers.BidResult:
     if isinstance(outcome, Rejection):
-        return answers.BidResult(
-            index=index, code=outcome.code.value, message=outcome.message, next=outcome.next
-        )
+        return answers.BidResult(index=index, code=outcome.code.value, message=outcome.message)
     return answers.BidResult(index=index, bid_id=_receipt(outcome)[0].bid_id)
 
 

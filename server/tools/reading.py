@@ -91,7 +91,7 @@ def auction_answer(seen: AuctionSeen, viewer: str, first: int = 0) -> tuple[answ
         payment_rule=terms.payment_rule,
         scoring=_compact(terms.scoring),
         closes_at=terms.closes_at,
-        invite=list(terms.invite) or None,
+        invite=list(terms.invite[: answers.MOST_ROWS]) or None,
         bids=seen.bids,
         tie_break_commitment=terms.commitment,
         own_bid=None
@@ -170,7 +170,7 @@ def _auction_text(made: answers.AuctionSeen, seen: AuctionSeen, viewer: str) -> 
         facts["invited"] = ", ".join(made.invite[:20])
     lines.append("\n".join(f"{name}: {value}" for name, value in facts.items()))
     if made.description:
-        lines.append(f"description, in the buyer's words:\n{made.description}")
+        lines.append(f"description, in the buyer's words:\n{answers.quoted(made.description)}")
     if made.own_bid:
         lines.append(_own_text(made.own_bid, seen))
     if made.ranking:
@@ -272,7 +272,7 @@ def _auction_row(found: Found, now: int) -> answers.AuctionRow:
     return answers.AuctionRow(
         auction_id=summary.id,
         status="closed" if over else summary.status,
-        task=body["task"],
+        task=answers.cell(body["task"]),
         buyer=summary.owner,
         bids=found.children,
         max_price=_decimal(body["max_price"]),
@@ -436,7 +436,7 @@ def card_answer(seen: CardSeen) -> tuple[answers.AgentSeen, str]:
         f"attributes: {json.dumps(seen.attributes, ensure_ascii=False) if seen.attributes else 'none'}",
     ]
     if seen.description:
-        lines.append(f"description, in its own words:\n{seen.description}")
+        lines.append(f"description, in its own words:\n{answers.quoted(seen.description)}")
     return card_of(seen), "\n".join(lines) + "\nNext: create_auction with invite asks it for a bid."
 
 
@@ -445,7 +445,7 @@ async def _list_agents(ask: GetAgent, call: Call) -> tuple[BaseModel, str]:
     page = await call.service.store.find(Query("agent", tag=tag, before=position(ask.cursor), limit=50))
     bodies = [(found.summary.id, json.loads(found.summary.body)) for found in page.found]
     rows = [
-        answers.AgentRow(agent=name, capabilities=body["capabilities"], outcomes=body["outcomes"])
+        answers.AgentRow(agent=name, capabilities=body["capabilities"][:10], outcomes=body["outcomes"])
         for name, body in bodies
     ]
     cursor = _next(page) if len(rows) == 50 else None
@@ -498,6 +498,7 @@ _NEWS: dict[str, tuple[str, str]] = {
 }
 """What each kind of notice says to the agent that reads it, and the call that makes sense then."""
 _ROWS = 20
+_NOTICES = 1000  # looked through for one answer: many bids in one auction are one piece of news
 
 
 @reading("Inbox", GetInbox, answers.Inbox)
@@ -538,7 +539,9 @@ async def _reader(agent: str, call: Call) -> Reader:
 async def _inbox(agent: str, after: int | None, call: Call) -> tuple[BaseModel, str]:
     store, now = call.service.store, epoch(call.service.clock.now())
     latest = await store.last_position()
-    posted = await store.notices(await _reader(agent, call), after, _ROWS)
+    news, last = _news(
+        await store.notices(await _reader(agent, call), after, _NOTICES), newest_first=after is None
+    )
 
     async def rows(kind: str, make: Callable[[Found], dict[str, Any]], **more: Any) -> list[dict[str, Any]]:
         page = await store.find(Query(kind, now=now, limit=_ROWS, **more))
@@ -555,8 +558,8 @@ async def _inbox(agent: str, after: int | None, call: Call) -> tuple[BaseModel, 
         demand=await rows("demand", _entry_row, owner=agent, status=("open",)),
         offers=await rows("offer", _entry_row, owner=agent, status=("open",)),
         credits_promised=sum((Decimal(str(row["payment"])) for row in to_report), Decimal(0)),
-        news=_news(posted),
-        next_cursor=str(posted[-1].position if len(posted) == _ROWS and after is not None else latest),
+        news=news,
+        next_cursor=str(latest if last is None or after is None else last),
     )
     return made, _inbox_text(made)
 
@@ -569,7 +572,12 @@ def _own_auction(found: Found, now: int) -> dict[str, Any]:
 def _bid_row(found: Found) -> dict[str, Any]:
     body = json.loads(found.summary.body)
     cost = _numbers(Decimal(body["cost"]))
-    return {"bid_id": body["bid_id"], "auction_id": found.summary.parent, "cost": cost, "task": body["task"]}
+    return {
+        "bid_id": body["bid_id"],
+        "auction_id": found.summary.parent,
+        "cost": cost,
+        "task": answers.cell(body["task"]),
+    }
 
 
 def _award_row(found: Found) -> dict[str, Any]:
@@ -579,7 +587,7 @@ def _award_row(found: Found) -> dict[str, Any]:
         "provider": found.summary.owner,
         "buyer": body["buyer"],
         "payment": _numbers(Decimal(body["payment"])),
-        "task": body["task"],
+        "task": answers.cell(body["task"]),
     }
 
 
@@ -589,18 +597,30 @@ def _entry_row(found: Found) -> dict[str, Any]:
     return row | ({} if body["limit"] is None else {"limit": _numbers(Decimal(body["limit"]))})
 
 
-def _news(posted: Sequence[Posted]) -> list[answers.News]:
-    """Return notices as news, each thing told once: the newest of the same kind about the same thing."""
+def _news(posted: Sequence[Posted], *, newest_first: bool) -> tuple[list[answers.News], int | None]:
+    """Return notices as news, each thing told once, and the position to go on from if there is more.
+
+    Of several of one kind about one thing the newest stands; who won need not hear of the award again.
+    """
     newest = {(item.notice.kind, item.notice.ref): item for item in posted}
-    return [
+    told = sorted(newest.values(), key=lambda item: item.position)
+    told = [
+        item
+        for item in told
+        if item.notice.kind != "auction_awarded" or ("bid_won", item.notice.ref) not in newest
+    ]
+    more = len(told) > _ROWS or len(posted) == _NOTICES
+    told = told[-_ROWS:] if newest_first else told[:_ROWS]
+    rows = [
         answers.News(
             what=item.notice.kind,
             id=item.notice.ref,
             why=_NEWS[item.notice.kind][0] + _amounts(json.loads(item.notice.body)),
             next=_NEWS[item.notice.kind][1],
         )
-        for item in sorted(newest.values(), key=lambda item: item.position)
+        for item in told
     ]
+    return rows, told[-1].position if more else None
 
 
 def _amounts(body: dict[str, Any]) -> str:

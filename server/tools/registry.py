@@ -21,11 +21,11 @@ _A = TypeVar("_A", bound=BaseModel)
 
 AgentArgument = Annotated[
     str,
-    Field(max_length=129, description="who acts or looks: your agent id; left out on a server bound to one"),
+    Field(max_length=129, description="your agent id; leave out on a server bound to one"),
 ]
 KeyArgument = Annotated[
     str,
-    Field(max_length=200, description="any text of yours: repeating the call with it does nothing twice"),
+    Field(max_length=200, description="your text; a call repeated with it acts once"),
 ]
 
 

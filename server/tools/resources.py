@@ -97,7 +97,8 @@ def aggregate_demand(ask: AggregateDemand, after: After) -> tuple[BaseModel, str
     """
     made = answers.Aggregated(
         clearings=[
-            _clearing(book_of(after.states, name), event) for name, event in clearings(after.decision).items()
+            _clearing(book_of(after.states, name), event, answers.MOST_ROWS // len(ask.resources))
+            for name, event in clearings(after.decision).items()
         ],
         not_cleared=[
             answers.NotCleared(resource=stream.partition("/")[2], code=why.code.value, message=why.message)
@@ -111,24 +112,23 @@ def aggregate_demand(ask: AggregateDemand, after: After) -> tuple[BaseModel, str
     ) + "\nNext: inbox tells each agent its part; get_resource shows what is left."
 
 
-_MOST_ROWS = 100
-"""Rows of each side that an answer shows; the rest is in each agent's inbox."""
-
-
-def _clearing(book: Resource, event: events.ResourceCleared) -> answers.Clearing:
+def _clearing(book: Resource, event: events.ResourceCleared, rows: int) -> answers.Clearing:
+    """Return a clearing with the first `rows` of each side; every agent's inbox has its own part."""
     left = sum((entry.left for entry in book.demand.values()), Decimal(0))
     return answers.Clearing(
         resource=book.name,
         clearing_price=event.clearing_price,
         quantity=sum((fill.quantity for fill in event.allocations), Decimal(0)),
         total_payment=sum((fill.payment for fill in event.allocations), Decimal(0)),
+        allocated=len(event.allocations),
         allocations=[
             answers.AllocationRow(agent=f.agent, demand_id=f.entry_id, quantity=f.quantity, payment=f.payment)
-            for f in event.allocations[:_MOST_ROWS]
+            for f in event.allocations[:rows]
         ],
+        sold=len(event.suppliers),
         suppliers=[
             answers.SupplierRow(agent=f.agent, offer_id=f.entry_id, quantity=f.quantity, payment=f.payment)
-            for f in event.suppliers[:_MOST_ROWS]
+            for f in event.suppliers[:rows]
         ],
         unmet=left,
     )
@@ -145,4 +145,6 @@ def _clearing_text(made: answers.Clearing) -> str:
     sells = answers.table(
         ["sells", "quantity", "receives"], ([row.agent, row.quantity, row.payment] for row in made.suppliers)
     )
-    return f"{head}\n{gets}\n\n{sells}"
+    cut = made.allocated > len(made.allocations) or made.sold > len(made.suppliers)
+    more = f"\nShown: {len(made.allocations)} of {made.allocated} demands, {len(made.suppliers)} of {made.sold} offers."
+    return f"{head}\n{gets}\n\n{sells}{more if cut else ''}"

@@ -8,7 +8,11 @@ from market_core.events import AgentRegistered
 from market_core.observation import AgentSeen, RecordSeen, see_agent
 from tests.core.world import NOON, World
 
-CARD = {"description": "reviews", "capabilities": ["Go", "go", "C++"], "attributes": {"OS": "linux", "cpu": 8}}
+CARD = {
+    "description": "reviews",
+    "capabilities": ["Go", "go", "C++"],
+    "attributes": {"OS": "linux", "cpu": 8},
+}
 
 
 def test_a_card_is_recorded_as_said():

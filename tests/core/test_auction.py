@@ -274,6 +274,6 @@ def test_a_card_that_changes_later_does_not_change_a_bid():
     world.bid(auction_id, "a", 5)
     world.register("a")
     assert paid(world.award(auction_id)) == ("a", D(5))
-    assert world.refused(SubmitBid(agent="a", auction_id=world.create(requirements={"capabilities": ["go"]}), cost=1)) == (
-        Code.MISSING_CAPABILITY
-    )
+    assert world.refused(
+        SubmitBid(agent="a", auction_id=world.create(requirements={"capabilities": ["go"]}), cost=1)
+    ) == (Code.MISSING_CAPABILITY)

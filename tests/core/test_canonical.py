@@ -29,8 +29,13 @@ def test_a_value_has_one_canonical_text(value, text):
 
 
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers(-(10**9), 10**9) | st.text(st.characters(exclude_categories=["Cs"])),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("abcé", max_size=3), inner, max_size=3),
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**9), 10**9)
+    | st.text(st.characters(exclude_categories=["Cs"])),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text("abcé", max_size=3), inner, max_size=3)
+    ),
     max_leaves=8,
 )
 
@@ -81,9 +86,10 @@ def test_the_chain_hash_covers_everything_that_an_edit_could_change():
     ]
     hashes = {chain_hash(*event) for event in [first, *others]}
     assert len(hashes) == 1 + len(others)
-    assert chain_hash(*first) == hashlib.sha256(
-        (GENESIS + "\0auction/auc_1\0" + "1\0" + '{"a":1}').encode()
-    ).hexdigest()
+    assert (
+        chain_hash(*first)
+        == hashlib.sha256((GENESIS + "\0auction/auc_1\0" + "1\0" + '{"a":1}').encode()).hexdigest()
+    )
 
 
 def test_a_swap_of_two_events_shows_in_the_last_hash():

@@ -67,12 +67,19 @@ def test_what_is_no_single_condition_is_refused(written):
 
 
 def test_a_capability_is_wanted_once_however_often_and_in_whatever_way_it_is_written():
-    assert Requirements(capabilities=["GPU Hours", "c++", "gpu-hours", "C++"]).capabilities == ("gpu-hours", "c++")
+    assert Requirements(capabilities=["GPU Hours", "c++", "gpu-hours", "C++"]).capabilities == (
+        "gpu-hours",
+        "c++",
+    )
 
 
 def test_a_bonus_is_for_true_unless_it_says_otherwise():
     bonus = Bonus(attribute="Signed Off", bonus="0.5")
-    assert (bonus.attribute, bonus.bonus, bonus.when) == ("signed-off", Decimal("0.5"), Condition(equals=True))
+    assert (bonus.attribute, bonus.bonus, bonus.when) == (
+        "signed-off",
+        Decimal("0.5"),
+        Condition(equals=True),
+    )
 
 
 CREATE = {"agent": "buyer", "task": "review"}

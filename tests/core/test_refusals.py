@@ -191,7 +191,9 @@ def no_clock():
 
 
 def deadline_passed():
-    return World().refusal(OfferResources(agent="a", resource="x", quantity=1, unit_price=1, available_until=NOON))
+    return World().refusal(
+        OfferResources(agent="a", resource="x", quantity=1, unit_price=1, available_until=NOON)
+    )
 
 
 def missing_capability():

@@ -55,7 +55,9 @@ def test_a_refusal_is_written_with_its_facts_and_cannot_be_written_without(code)
         if name
     }
     refusal = Rejection(code, **{name: FACTS[name] for name in names})
-    shown = {name: FACTS[name] if not isinstance(FACTS[name], list) else ", ".join(FACTS[name]) for name in names}
+    shown = {
+        name: FACTS[name] if not isinstance(FACTS[name], list) else ", ".join(FACTS[name]) for name in names
+    }
     assert refusal.message == WORDS[code].message.format(**shown)
     assert refusal.next == WORDS[code].next.format(**shown)
     if names:
@@ -94,7 +96,13 @@ def test_a_refusal_has_no_text_of_another_agent():
     def bid(agent="me", cost=5, **more):
         return world.refusal(SubmitBid(agent=agent, auction_id=auction_id, cost=cost, **more))
 
-    refusals = [bid(), bid("you"), bid("buyer/x"), bid(cost=10, attributes={"os": SECRET}), bid(replaces=rivals)]
+    refusals = [
+        bid(),
+        bid("you"),
+        bid("buyer/x"),
+        bid(cost=10, attributes={"os": SECRET}),
+        bid(replaces=rivals),
+    ]
     refusals.append(world.refusal(Withdraw(agent="me", id=rivals)))
     world.award(auction_id)
     world.report(auction_id, note=SECRET, reference=SECRET)
@@ -113,7 +121,9 @@ def test_a_refusal_has_no_text_of_another_agent():
 
 
 @pytest.mark.parametrize(
-    "requirements", [{"capabilities": [SECRET]}, {"attributes": {SECRET: True}}], ids=["capability", "attribute"]
+    "requirements",
+    [{"capabilities": [SECRET]}, {"attributes": {SECRET: True}}],
+    ids=["capability", "attribute"],
 )
 def test_the_sentence_of_a_refusal_does_not_repeat_the_names_that_a_buyer_made_up(requirements):
     world = World()

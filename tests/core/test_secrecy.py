@@ -19,7 +19,9 @@ rival_bids = st.fixed_dictionaries(
         "estimated_time": st.decimals("0.000001", 1000, places=6),
         "quality": st.decimals(0, 1, places=6),
         "note": st.text(max_size=5),
-        "attributes": st.dictionaries(st.sampled_from(["os", "cpu"]), st.integers(0, 9) | st.text("ab", min_size=1)),
+        "attributes": st.dictionaries(
+            st.sampled_from(["os", "cpu"]), st.integers(0, 9) | st.text("ab", min_size=1)
+        ),
     }
 )
 
@@ -173,7 +175,7 @@ def test_a_clearing_shows_the_fills_and_never_a_limit():
         world.clear()
         return world.see_book("x")
 
-    one, other = seen(8, 4), seen(9, 3)
+    one, other = seen(8, 4), seen(8, 3)  # the limit of b, left out, is the lower bound of both
     assert one == other
     assert one.last_clearing.clearing_price == D(6)
 

@@ -164,7 +164,16 @@ def test_an_amount_is_written_in_one_way(amount, text):
 
 @pytest.mark.parametrize(
     ("numerator", "denominator", "nearest"),
-    [(1, 2, 0), (3, 2, 2), (5, 2, 2), (-1, 2, 0), (-3, 2, -2), (7, 3, 2), (8, 3, 3), (10**40 + 1, 2, 10**40 // 2)],
+    [
+        (1, 2, 0),
+        (3, 2, 2),
+        (5, 2, 2),
+        (-1, 2, 0),
+        (-3, 2, -2),
+        (7, 3, 2),
+        (8, 3, 3),
+        (10**40 + 1, 2, 10**40 // 2),
+    ],
 )
 def test_halves_go_to_the_even_integer(numerator, denominator, nearest):
     assert half_even(numerator, denominator) == nearest

@@ -116,7 +116,9 @@ class World:
     def register(self, agent: str, **card) -> None:
         self.do(RegisterAgent(agent=agent, **card))
 
-    def request(self, agent: str, quantity: object, limit: object = None, resource: str = "gpu", **more) -> str:
+    def request(
+        self, agent: str, quantity: object, limit: object = None, resource: str = "gpu", **more
+    ) -> str:
         command = RequestResources(
             agent=agent, resource=resource, quantity=quantity, max_unit_price=limit, **more
         )

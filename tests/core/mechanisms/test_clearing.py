@@ -89,9 +89,7 @@ def test_the_margin_is_rationed_in_proportion_to_quantity():
 def test_a_rest_of_the_margin_goes_to_the_largest_fraction_then_to_the_first_key():
     thirds = clear(side((1, 5), (1, 5), (1, 5)), side((1, 5), name="b"))
     assert thirds.demand == (333_334, 333_333, 333_333)
-    moved = clear(
-        [Entry((key, "1"), M, 5 * M) for key in ("c", "b", "a")], [Entry(("s", "1"), M, 5 * M)]
-    )
+    moved = clear([Entry((key, "1"), M, 5 * M) for key in ("c", "b", "a")], [Entry(("s", "1"), M, 5 * M)])
     assert moved.demand == (333_333, 333_333, 333_334)
 
 

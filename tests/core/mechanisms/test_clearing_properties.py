@@ -194,7 +194,9 @@ def test_what_is_left_after_a_clearing_does_not_clear_again_at_a_gain(book):
 
     def rest(side, got):
         return [
-            Entry(e.key, e.quantity - units, e.limit) for e, units in zip(side, got, strict=True) if e.quantity > units
+            Entry(e.key, e.quantity - units, e.limit)
+            for e, units in zip(side, got, strict=True)
+            if e.quantity > units
         ]
 
     assert clear(rest(demand, result.demand), rest(offers, result.offers)) is None

@@ -37,7 +37,9 @@ micro = st.integers(0, 10**15)
 
 
 @given(micro, micro, micro, st.integers(0, M), micro, micro)
-def test_a_score_is_the_exact_sum_rounded_once_half_even(cost, time, time_price, quality, quality_price, bonus):
+def test_a_score_is_the_exact_sum_rounded_once_half_even(
+    cost, time, time_price, quality, quality_price, bonus
+):
     exact = (
         Fraction(cost, M)
         + Fraction(time_price, M) * Fraction(time, M)
@@ -103,7 +105,9 @@ def test_the_commitment_is_recomputed_from_its_formula():
 def test_the_tie_key_is_recomputed_from_its_formula():
     content = {"cost": Decimal("1.50"), "estimated_time": None, "attributes": {"b": True, "a": "é"}}
     text = '{"attributes":{"a":"é","b":true},"cost":"1.5","estimated_time":null}'
-    by_hand = hashlib.sha256(b"\x00".join([bytes.fromhex(NONCE), b"auc_1", b"acme/x", text.encode()])).hexdigest()
+    by_hand = hashlib.sha256(
+        b"\x00".join([bytes.fromhex(NONCE), b"auc_1", b"acme/x", text.encode()])
+    ).hexdigest()
     assert tie_key(NONCE, "auc_1", "acme/x", content) == by_hand
 
 

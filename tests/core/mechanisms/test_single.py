@@ -168,7 +168,11 @@ def test_withdrawing_a_losing_bid_keeps_the_winner(auction):
     for loser in set(range(len(costs))) - {winner}:
         rest = [i for i in range(len(costs)) if i != loser]
         without = decided(
-            [costs[i] for i in rest], "second_price", max_price, [scores[i] for i in rest], [keys[i] for i in rest]
+            [costs[i] for i in rest],
+            "second_price",
+            max_price,
+            [scores[i] for i in rest],
+            [keys[i] for i in rest],
         )
         assert rest[without.winner] == winner
 
@@ -183,7 +187,8 @@ def test_equal_scores_fall_by_ascending_tie_key_and_keys_are_asked_for_only_then
 def test_every_order_of_three_equal_bids_has_the_same_winner():
     keys = ["k2", "k1", "k3"]
     winners = {
-        order[ranking([7, 7, 7], lambda i, order=order: keys[order[i]])[0]] for order in permutations(range(3))
+        order[ranking([7, 7, 7], lambda i, order=order: keys[order[i]])[0]]
+        for order in permutations(range(3))
     }
     assert winners == {1}
 

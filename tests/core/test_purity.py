@@ -1,0 +1,113 @@
+"""The core never touches the world, and no amount of money is ever a float."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import market_core
+
+FOLDER = Path(market_core.__file__).parent
+FILES = sorted(FOLDER.rglob("*.py"))
+WORLD = {
+    "asyncio", "glob", "io", "logging", "multiprocessing", "os", "pathlib", "platform", "queue",
+    "random", "secrets", "shutil", "signal", "socket", "sqlite3", "subprocess", "sys", "tempfile", "threading",
+    "time", "urllib", "uuid", "locale", "getpass", "http", "anyio", "mcp", "server",
+}  # fmt: skip
+WORLDLY_CALLS = {
+    "open",
+    "print",
+    "input",
+    "exec",
+    "eval",
+    "compile",
+    "breakpoint",
+    "__import__",
+    "id",
+    "hash",
+}
+CLOCK = {"now", "utcnow", "today", "fromtimestamp", "time", "monotonic", "perf_counter"}
+
+
+def nodes(kind):
+    return [
+        pytest.param(node, id=f"{path.relative_to(FOLDER)}:{node.lineno}")
+        for path in FILES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, kind)
+    ]
+
+
+def name_of_call(node):
+    return node.func.id if isinstance(node.func, ast.Name) else None
+
+
+def offenders(kind, offends):
+    return [param.id for param in nodes(kind) if offends(*param.values)]
+
+
+def test_there_is_code_to_look_at():
+    assert len(FILES) > 15
+    assert len(nodes(ast.Call)) > 300
+
+
+def test_nothing_of_the_world_is_imported():
+    def worldly(node):
+        names = (
+            [node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
+        )
+        return any(name.split(".")[0] in WORLD for name in names)
+
+    assert offenders((ast.Import, ast.ImportFrom), worldly) == []
+
+
+def test_only_the_standard_library_and_pydantic_are_imported():
+    allowed = {
+        "collections", "copy", "dataclasses", "datetime", "decimal", "enum", "fractions", "functools", "hashlib",
+        "itertools", "json", "market_core", "math", "operator", "pydantic", "re", "typing", "unicodedata",
+    }  # fmt: skip
+
+    def foreign(node):
+        names = (
+            [node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
+        )
+        return any(name.split(".")[0] not in allowed for name in names)
+
+    assert offenders((ast.Import, ast.ImportFrom), foreign) == []
+
+
+def test_nobody_asks_for_the_time():
+    def asks(node):
+        return (
+            node.attr in CLOCK
+            and isinstance(node.value, ast.Name)
+            and node.value.id in {"date", "datetime", "time"}
+        )
+
+    assert offenders(ast.Attribute, asks) == []
+
+
+def test_nothing_is_opened_printed_or_run():
+    assert offenders(ast.Call, lambda node: name_of_call(node) in WORLDLY_CALLS) == []
+
+
+def test_no_float_is_made_or_written():
+    assert offenders(ast.Call, lambda node: name_of_call(node) == "float") == []
+    assert offenders(ast.Constant, lambda node: isinstance(node.value, float)) == []
+
+
+def test_nothing_is_divided_into_a_float():
+    def true_division(node):
+        return isinstance(node.op, ast.Div)
+
+    assert offenders((ast.BinOp, ast.AugAssign), true_division) == []
+
+
+def test_only_exact_fractions_are_rounded():
+    def of_something_else(node):
+        if name_of_call(node) != "round":
+            return False
+        (argument, *rest) = node.args
+        return bool(rest) or not (isinstance(argument, ast.Call) and name_of_call(argument) == "Fraction")
+
+    assert offenders(ast.Call, of_something_else) == []

@@ -1,0 +1,118 @@
+"""Whatever is committed, in whatever order: both stores answer every question alike."""
+
+import asyncio
+from itertools import product
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from server.ports import Notice, Query, Reader, Recorded, Remembered, Snapshot, Summary, Transaction, Write
+from server.stores.memory import MemoryStore
+from server.stores.sqlite import SqliteStore
+
+STREAMS = ("auction/a", "auction/b", "resource/r")
+KINDS = ("auction", "bid", "demand", "agent")
+WHO = ("ann", "bob", "")
+IDS = ("a", "b", "c")
+STATUSES = ("open", "closed", "standing", "")
+TAGS = ("cap:x", "cap:y", "buyer:ann")
+
+summaries = st.builds(
+    Summary,
+    kind=st.sampled_from(KINDS),
+    id=st.sampled_from(IDS),
+    stream=st.sampled_from(STREAMS),
+    owner=st.sampled_from(WHO),
+    parent=st.sampled_from((*IDS, "")),
+    status=st.sampled_from(STATUSES),
+    until=st.sampled_from((None, 1, 2, 3)),
+    tags=st.lists(st.sampled_from(TAGS), unique=True).map(tuple),
+    body=st.sampled_from(("{}", '{"é": 1}')),
+)
+notices = st.builds(
+    Notice,
+    topic=st.sampled_from((*WHO[:2], *IDS, "cap:x")),
+    kind=st.sampled_from(("k", "l")),
+    ref=st.just("r"),
+    by=st.sampled_from(WHO),
+)
+keys = st.builds(
+    Remembered,
+    agent=st.sampled_from(WHO[:2]),
+    key=st.sampled_from("kl"),
+    fingerprint=st.just("f"),
+    answer=st.sampled_from(("1", "2")),
+)
+
+
+@st.composite
+def transactions(draw, sizes: dict[str, int]) -> Transaction:
+    """A transaction that usually fits what came before (`sizes`), and sometimes does not."""
+
+    def version(stream: str) -> int:
+        return max(0, sizes[stream] + draw(st.sampled_from((0, 0, 0, 0, -1, 1))))
+
+    writes = []
+    for stream in draw(st.lists(st.sampled_from(STREAMS), unique=True, max_size=2)):
+        expected, count = version(stream), draw(st.integers(1, 3))
+        writes.append(
+            Write(stream, expected, tuple(Recorded(expected + n, "{}", f"{n}") for n in range(1, count + 1)))
+        )
+        sizes[stream] = expected + count
+    return Transaction(
+        tuple(writes),
+        tuple((stream, version(stream)) for stream in draw(st.lists(st.sampled_from(STREAMS), max_size=1))),
+        tuple(draw(st.lists(summaries, max_size=3))),
+        tuple(draw(st.lists(notices, max_size=3))),
+        draw(st.none() | keys),
+    )
+
+
+@st.composite
+def histories(draw) -> list[list[Transaction]]:
+    sizes = dict.fromkeys(STREAMS, 0)
+    lengths = draw(st.lists(st.integers(1, 4), max_size=5))
+    return [[draw(transactions(sizes)) for _ in range(length)] for length in lengths]
+
+
+async def answers(store) -> list[object]:
+    """Ask a store everything."""
+    told: list[object] = [list(await store.streams()), await store.last_position(), await store.next_until()]
+    told += [list(await store.load(stream, after)) for stream in STREAMS for after in (0, 2)]
+    for kind, owner, parent, tag in product(KINDS, ("", "ann"), ("", "a"), ("", *TAGS)):
+        told.append(await store.find(Query(kind, owner=owner, parent=parent, tag=tag, limit=2)))
+    for kind, now, status, parent_status in product(
+        KINDS, (0, 1, 2, 3), *[((), ("open",), ("closed", ""))] * 2
+    ):
+        told.append(await store.find(Query(kind, now=now, status=status, parent_status=parent_status)))
+    told += [
+        await store.find(Query(kind, before=before, id=i))
+        for kind in KINDS
+        for before in (None, 2)
+        for i in IDS
+    ]
+    for topics, follows, after, limit in product(((), ("ann", "cap:x")), WHO, (None, 0, 3), (1, 10)):
+        told.append(list(await store.notices(Reader(topics, follows), after, limit)))
+    told += [list(await store.posted_after(after, limit)) for after in (0, 2) for limit in (1, 10)]
+    told += [list(await store.due(now)) for now in (0, 1, 2, 3)]
+    told += [await store.remembered(agent, key) for agent in WHO for key in "kl"]
+    return told
+
+
+async def compare(history: list[list[Transaction]]) -> None:
+    memory, sqlite = MemoryStore(), SqliteStore(":memory:")
+    try:
+        for batch in history:
+            assert await memory.commit(batch) == await sqlite.commit(batch)
+            for store in (memory, sqlite):
+                await store.save_snapshot(Snapshot("r", len(batch), "h", "1", "{}"))
+        assert await answers(memory) == await answers(sqlite)
+        assert await memory.snapshot("r") == await sqlite.snapshot("r")
+    finally:
+        await sqlite.close()
+
+
+@settings(max_examples=60, deadline=None, derandomize=True, database=None)
+@given(histories())
+def test_both_stores_give_the_same_answers_after_any_history(history):
+    asyncio.run(compare(history))
