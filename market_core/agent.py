@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from market_core.canonical import canonical
 from market_core.commands import RegisterAgent
 from market_core.events import AgentRegistered, Attributes, Event, OutcomeReported
 from market_core.facts import Facts
@@ -35,13 +36,12 @@ def decide(agent: Agent, command: RegisterAgent, facts: Facts) -> list[Event]:
         dict(command.attributes),
     )
     known = agent.registered
-    if known is not None and (known.description, known.capabilities, known.attributes) == (
-        said.description,
-        said.capabilities,
-        said.attributes,
-    ):
-        return []
-    return [said]
+    return [] if known is not None and _content(known) == _content(said) else [said]
+
+
+def _content(card: AgentRegistered) -> str:
+    """Return what a card says, comparable: 1 and true are equal to Python, but not as attributes."""
+    return canonical([card.description, card.capabilities, card.attributes])
 
 
 def evolve(agent: Agent, event: Event) -> Agent:

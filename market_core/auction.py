@@ -176,14 +176,16 @@ def deadline(
 def _(command: SubmitBid, auction: Auction, facts: Facts, provider: Agent) -> list[Event]:
     terms = auction.terms
     _check_replaces_own(command, auction)
+    standing = auction.bids.get(command.agent)
     if owner_of(command.agent) == owner_of(terms.buyer):
         raise Rejection(Code.OWN_AUCTION)
     if terms.invite and command.agent not in terms.invite:
         raise Rejection(Code.NOT_INVITED)
-    _check_open_for_bids(auction, "bid", facts.now)
-    standing = auction.bids.get(command.agent)
+    _check_takes_bids(auction, "bid", facts.now)
     if command.replaces:
         _check_stands(command.replaces, auction, standing)
+    _check_in_time(auction, facts.now)
+    valid_until = deadline(None, command.valid_for, facts, "", "valid_for")
     attributes = _check_eligible(command, terms, provider)
     score = _score(command, terms, attributes)
     if standing is None and len(auction.bids) >= MOST_BIDS:
@@ -198,7 +200,7 @@ def _(command: SubmitBid, auction: Auction, facts: Facts, provider: Agent) -> li
             command.quality,
             attributes,
             command.note,
-            deadline(None, command.valid_for, facts, "", "valid_for"),
+            valid_until,
             score,
             standing.bid_id if standing else "",
         )
@@ -218,13 +220,16 @@ def _check_stands(bid_id: str, auction: Auction, standing: BidSubmitted | None) 
         raise Rejection(Code.BID_REPLACED)
 
 
-def _check_open_for_bids(auction: Auction, move: AuctionMove, now: datetime) -> None:
-    """A bid after the deadline is late, whether the closing was already recorded or not."""
-    if auction.status in ("open", "closed") and deadline_passed(auction, now):
-        closes_at = auction.terms.closes_at
-        assert closes_at is not None  # a deadline that passed exists
+def _check_takes_bids(auction: Auction, move: AuctionMove, now: datetime) -> None:
+    """Closed by its deadline it is left to `_check_in_time`, whether the closing was already recorded or not."""
+    if not (auction.status == "closed" and deadline_passed(auction, now)):
+        check_move(auction.status, move)
+
+
+def _check_in_time(auction: Auction, now: datetime) -> None:
+    closes_at = auction.terms.closes_at
+    if closes_at is not None and now >= closes_at:
         raise Rejection(Code.BIDDING_ENDED, closes_at=shown(closes_at))
-    check_move(auction.status, move)
 
 
 def _check_eligible(command: SubmitBid, terms: AuctionCreated, provider: Agent) -> Attributes:
@@ -291,8 +296,9 @@ def _(command: Withdraw, auction: Auction, facts: Facts, provider: Agent) -> lis
     bidder = auction.bidder_of.get(command.id) if auction.created else None
     if bidder is None or bidder != command.agent:
         raise Rejection(Code.UNKNOWN_ID)
-    _check_open_for_bids(auction, "withdraw_bid", facts.now)
+    _check_takes_bids(auction, "withdraw_bid", facts.now)
     _check_stands(command.id, auction, auction.bids.get(bidder))
+    _check_in_time(auction, facts.now)
     return [BidWithdrawn(facts.now, command.id, bidder)]
 
 

@@ -54,6 +54,7 @@ from market_core.observation import (
 )
 from market_core.rejections import Code, Rejection
 from market_core.resource import Resource
+from market_core.values import total
 
 Attribute = bool | int | float | str
 Amount = Decimal | int | float | str
@@ -258,7 +259,7 @@ class Award:
     @property
     def payment(self) -> Decimal:
         """All payments together, in credits."""
-        return sum((winner.payment for winner in self.winners), Decimal(0))
+        return total(winner.payment for winner in self.winners)
 
 
 class ReverseAuction:
@@ -333,7 +334,7 @@ class Aggregation:
     @property
     def total_payment(self) -> Decimal:
         """What the demand side pays, which is what the suppliers get."""
-        return sum((fill.payment for fill in self.allocations), Decimal(0))
+        return total(fill.payment for fill in self.allocations)
 
 
 class DemandAggregator:

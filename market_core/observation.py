@@ -5,7 +5,7 @@ their number; after the award everybody sees winner and payment, the buyer the r
 its own bid. A viewer of "" is the public.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from itertools import islice
@@ -17,7 +17,7 @@ from market_core.events import AuctionCreated, BidSubmitted, OutcomeReported, Re
 from market_core.lifecycle import AuctionStatus, check_move
 from market_core.rejections import Code, Rejection
 from market_core.resource import Entry, Resource, clear, live
-from market_core.values import from_micros, owner_of
+from market_core.values import from_micros, micros, owner_of, total
 
 FEWEST_OWNERS = 3
 """A price is shown before a clearing only where at least so many owners stand on each side."""
@@ -26,8 +26,18 @@ TOP = 20
 
 
 @dataclass(frozen=True, slots=True)
+class WinnerSeen:
+    """A winner, as a viewer may see it: what it asked is None where the rule pays something else."""
+
+    agent: str
+    bid_id: str
+    payment: Decimal
+    cost: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
 class AuctionSeen:
-    """An auction as `viewer` may see it. Fields that the viewer may not see are None or empty."""
+    """An auction as `viewer` may see it. What the viewer may not see is None or empty, in `terms` too."""
 
     terms: AuctionCreated
     status: AuctionStatus
@@ -35,7 +45,7 @@ class AuctionSeen:
     cancelled_after_closing: bool
     own_bid: BidSubmitted | None
     own_position: int | None
-    winners: tuple[Winner, ...]
+    winners: tuple[WinnerSeen, ...]
     ranking: tuple[BidSubmitted, ...]
     ranked: int
     nonce: str | None
@@ -63,13 +73,13 @@ def see_auction(auction: Auction, viewer: str, now: datetime, first: int = 0) ->
         seen_ranking = tuple(islice(ranked, first, first + TOP)) if is_buyer else ()
         position = next((i for i, bid in enumerate(ranked) if own is not None and bid is own), None)
     return AuctionSeen(
-        terms=terms,
+        terms=replace(terms, nonce=""),
         status=status_at(auction, now),
         bids=len(auction.bids),
         cancelled_after_closing=auction.after_closing,
         own_bid=own,
         own_position=position,
-        winners=decided.winners if decided else (),
+        winners=tuple(_winner(winner, terms, viewer) for winner in decided.winners) if decided else (),
         ranking=seen_ranking,
         ranked=decided.eligible if decided else 0,
         nonce=terms.nonce if decided else None,
@@ -81,12 +91,18 @@ def see_auction(auction: Auction, viewer: str, now: datetime, first: int = 0) ->
     )
 
 
+def _winner(winner: Winner, terms: AuctionCreated, viewer: str) -> WinnerSeen:
+    told = terms.payment_rule == "pay_as_bid" or viewer in (terms.buyer, winner.agent)
+    return WinnerSeen(winner.agent, winner.bid_id, winner.payment, winner.cost if told else None)
+
+
 def _threshold(auction: Auction, own: BidSubmitted | None, position: int | None) -> Decimal | None:
     """The threshold is the winner's score: told only where the winner's payment is its cost anyway."""
     decided = auction.award
     if decided is None or own is None or not position or auction.terms.payment_rule != "pay_as_bid":
         return None
-    return max(own.cost + decided.winners[0].score - own.score, Decimal(0))
+    threshold = micros(own.cost) + micros(decided.winners[0].score) - micros(own.score)
+    return from_micros(max(threshold, 0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +138,14 @@ def preview(auction: Auction, viewer: str, now: datetime) -> PreviewSeen:
     ranked = {rule: rank(auction, now, rule) for rule in own_rule_first}
     bids = ranked[terms.payment_rule].bids
     seen = tuple(
-        RuleSeen(rule, of.payment, of.payment - bids[0].cost if of.payment is not None else None)
+        RuleSeen(rule, of.payment, None if of.payment is None else _premium(of.payment, bids[0].cost))
         for rule, of in ranked.items()
     )
-    return PreviewSeen(terms, bids[:TOP], len(bids), seen)
+    return PreviewSeen(replace(terms, nonce=""), bids[:TOP], len(bids), seen)
+
+
+def _premium(payment: Decimal, cost: Decimal) -> Decimal:
+    return from_micros(micros(payment) - micros(cost))
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +201,7 @@ def see_resource(book: Resource, viewer: str, now: datetime) -> ResourceSeen:
 
 def _side(entries: list[Entry]) -> SideSeen:
     owners = {owner_of(entry.agent) for entry in entries}
-    return SideSeen(len(entries), len(owners), sum((entry.left for entry in entries), Decimal(0)))
+    return SideSeen(len(entries), len(owners), total(entry.left for entry in entries))
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,8 @@ class Code(StrEnum):
     UNKNOWN_ARGUMENT = "unknown_argument"
     INVALID_VALUE = "invalid_value"
     # existence or visibility
-    UNKNOWN_ID = "unknown_id"
     UNKNOWN_AUCTION = "unknown_auction"
+    UNKNOWN_ID = "unknown_id"
     UNKNOWN_RESOURCE = "unknown_resource"
     UNKNOWN_AGENT = "unknown_agent"
     # permission
@@ -56,6 +56,7 @@ class Code(StrEnum):
     QUALITY_REQUIRED = "quality_required"
     BID_ABOVE_MAX_PRICE = "bid_above_max_price"
     SCORE_OUT_OF_RANGE = "score_out_of_range"
+    TOTAL_OUT_OF_RANGE = "total_out_of_range"
     NOT_WHOLE = "not_whole"
     # limits
     TOO_MANY_ENTRIES = "too_many_entries"
@@ -89,12 +90,12 @@ WORDS: Mapping[Code, Words] = {
     Code.UNKNOWN_TOOL: Words("there is no tool {tool}", "use one of: {tools}"),
     Code.UNKNOWN_ARGUMENT: Words("unknown argument: {unknown}; nothing was done", "use only: {allowed}"),
     Code.INVALID_VALUE: Words("{field}: {rule}", "correct {field} and repeat the call"),
+    Code.UNKNOWN_AUCTION: Words(
+        "there is no auction with this id", "list_auctions shows the auctions with their ids"
+    ),
     Code.UNKNOWN_ID: Words(
         "there is no bid, demand, offer or auction with this id that you may see",
         "inbox lists yours with their ids",
-    ),
-    Code.UNKNOWN_AUCTION: Words(
-        "there is no auction with this id", "list_auctions shows the auctions with their ids"
     ),
     Code.UNKNOWN_RESOURCE: Words(
         "nobody has requested, offered or declared this resource",
@@ -178,12 +179,12 @@ WORDS: Mapping[Code, Words] = {
         "give a later moment",
     ),
     Code.MISSING_CAPABILITY: Words(
-        "the auction requires capabilities that you have not registered: {missing}",
+        "the auction requires capabilities that you have not registered; the facts name them as missing",
         "if you have them, register_agent with all your capabilities, then bid again; "
         "otherwise look for another auction",
     ),
     Code.MISSING_ATTRIBUTE: Words(
-        "the auction requires attributes that your bid does not meet: {missing}",
+        "the auction requires attributes that your bid does not meet; the facts name them as missing",
         "if they hold, state them in the bid's attributes or once with register_agent; "
         "get_auction shows what is asked",
     ),
@@ -200,6 +201,10 @@ WORDS: Mapping[Code, Words] = {
     Code.SCORE_OUT_OF_RANGE: Words(
         "the weights make this bid's score larger than the market can hold",
         "check the unit of estimated_time: it is in seconds",
+    ),
+    Code.TOTAL_OUT_OF_RANGE: Words(
+        "quantity times unit price reaches the market's limit of {limit} credits",
+        "post a smaller quantity or a smaller unit price",
     ),
     Code.NOT_WHOLE: Words(
         "this resource is traded in whole units only", "give a quantity without a fraction"

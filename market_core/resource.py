@@ -28,7 +28,16 @@ from market_core.facts import Facts
 from market_core.lifecycle import ENTRY_MOVES, EntryStatus
 from market_core.mechanisms import clearing
 from market_core.rejections import Code, Rejection
-from market_core.values import MICRO, entry_id_in, from_micros, micros, name_of, owner_of, shown
+from market_core.values import (
+    MICRO,
+    TOTAL_LIMIT,
+    entry_id_in,
+    from_micros,
+    micros,
+    name_of,
+    owner_of,
+    shown,
+)
 
 MOST_ENTRIES = 100
 """Open entries an owner may have on each side of a resource."""
@@ -113,7 +122,7 @@ def decide(command: object, book: Resource, facts: Facts) -> list[Event]:
 
 @decide.register
 def _(command: DeclareResource, book: Resource, facts: Facts) -> list[Event]:
-    if command.whole and any(micros(entry.left) % MICRO for entry in book.entries):
+    if command.whole and any(micros(entry.left) % MICRO for entry in live(book.entries, facts.now)):
         raise Rejection(Code.RESOURCE_IN_USE)
     return [ResourceDeclared(facts.now, command.resource, command.unit, command.whole)]
 
@@ -122,6 +131,7 @@ def _(command: DeclareResource, book: Resource, facts: Facts) -> list[Event]:
 def _(command: RequestResources, book: Resource, facts: Facts) -> list[Event]:
     _check_time(command.needed_by, "needed_by", facts)
     _check_quantity(command.quantity, book)
+    _check_total(command.quantity, command.max_unit_price or Decimal(0))
     _check_room(command.agent, book.demand.values(), facts)
     demand_id = entry_id_in("dem", name_of(command.resource), facts.token)
     return [
@@ -141,6 +151,7 @@ def _(command: RequestResources, book: Resource, facts: Facts) -> list[Event]:
 def _(command: OfferResources, book: Resource, facts: Facts) -> list[Event]:
     _check_time(command.available_until, "available_until", facts)
     _check_quantity(command.quantity, book)
+    _check_total(command.quantity, command.unit_price)
     _check_room(command.agent, book.offers.values(), facts)
     offer_id = entry_id_in("off", name_of(command.resource), facts.token)
     return [
@@ -168,6 +179,11 @@ def _check_time(until: datetime | None, field_name: str, facts: Facts) -> None:
 def _check_quantity(quantity: Decimal, book: Resource) -> None:
     if micros(quantity) % book.grain:
         raise Rejection(Code.NOT_WHOLE)
+
+
+def _check_total(quantity: Decimal, unit_price: Decimal) -> None:
+    if micros(quantity) * micros(unit_price) >= micros(TOTAL_LIMIT) * MICRO:
+        raise Rejection(Code.TOTAL_OUT_OF_RANGE, limit=f"{TOTAL_LIMIT:,}")
 
 
 def _check_room(agent: str, entries: Iterable[Entry], facts: Facts) -> None:
@@ -202,6 +218,7 @@ def _(command: AggregateDemand, book: Resource, facts: Facts) -> list[Event]:
     result = clear(book, facts.now)
     if result is None:
         raise Rejection(Code.NOTHING_TO_CLEAR, why="every offer asks more than every demand's limit")
+    _check_total(from_micros(result.traded), from_micros(result.price))
     return [
         ResourceCleared(
             facts.now,
@@ -301,7 +318,8 @@ def _(event: ResourceCleared, book: Resource) -> None:
             if entry.left == fill.quantity:
                 _end(book, fill.entry_id, "filled")
             else:
-                side[fill.entry_id] = replace(entry, left=entry.left - fill.quantity)
+                left = from_micros(micros(entry.left) - micros(fill.quantity))
+                side[fill.entry_id] = replace(entry, left=left)
 
 
 def _end(book: Resource, entry_id: str, status: EntryStatus) -> None:

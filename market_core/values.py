@@ -7,9 +7,9 @@ core is always finite, bounded and exact. Messages name the rule; the caller add
 import math
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Context, Decimal
 from fractions import Fraction
 from typing import Annotated, Any
 
@@ -25,6 +25,9 @@ DURATION_LIMIT = Decimal(366 * 24 * 3600 * 10)
 """Durations stay below ten years, in seconds."""
 MARKET = "market"
 """Who acts when no agent does: deadlines, and the operator of the database."""
+
+EXACT = Context(prec=60, Emax=999_999, Emin=-999_999)
+"""Where decimals are calculated with: the context of whoever embeds the core may round."""
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,4})?", re.ASCII)
 _MOST_DIGITS = 25  # below the 28 digits of a decimal context, so that no step below can round
@@ -45,7 +48,7 @@ def exact(value: object) -> Decimal:
             raise ValueError("is too large")
         number = Decimal(value)
     elif isinstance(value, float):
-        number = Decimal(repr(value))
+        number = Decimal(float.__repr__(value))  # a float of another library may call itself otherwise
     elif isinstance(value, str):
         if len(value) > 64 or not _NUMBER.fullmatch(value.strip()):
             raise ValueError("must be a finite number, such as 12.5")
@@ -59,7 +62,7 @@ def exact(value: object) -> Decimal:
     if len(digits) + max(exponent, 0) > _MOST_DIGITS:
         raise ValueError("has too many digits")
     if exponent < -6:
-        number = number.normalize()
+        number = EXACT.normalize(number)
         exponent = number.as_tuple().exponent
         assert isinstance(exponent, int)
         if exponent < -6:
@@ -98,13 +101,18 @@ Share = Annotated[Decimal, _amount(_ZERO, True, _ONE, True), _NUMBER_SCHEMA]
 
 def micros(amount: Decimal) -> int:
     """Return `amount` in millionths. Exact for every value that `exact` accepts and every total."""
-    return int(amount.scaleb(6))
+    return int(EXACT.scaleb(amount, 6))
 
 
 def from_micros(amount: int) -> Decimal:
     """Return `amount` millionths as a decimal without trailing zeros. Exact below 10**28."""
     whole, rest = divmod(amount, MICRO)
-    return Decimal(amount).scaleb(-6).normalize() if rest else Decimal(whole)
+    return EXACT.normalize(EXACT.scaleb(Decimal(amount), -6)) if rest else Decimal(whole)
+
+
+def total(amounts: Iterable[Decimal]) -> Decimal:
+    """Return the exact sum of amounts, whatever decimal context the caller works in."""
+    return from_micros(sum(micros(amount) for amount in amounts))
 
 
 def plain(amount: Decimal) -> str:
@@ -139,9 +147,29 @@ def largest_remainder(total: int, weights: Sequence[int], order: Sequence[object
         if total:
             raise ValueError("nothing to split the total over")
         return [0 for _ in weights]
-    parts = [total * weight // whole for weight in weights]
-    keys: Sequence[Any] = range(len(weights)) if order is None else order
-    by_fraction = sorted(range(len(weights)), key=lambda i: (-(total * weights[i] % whole), keys[i]))
+    return _rounded([total * weight for weight in weights], whole, total, order)
+
+
+def rounded_up_together(
+    numerators: Sequence[int], denominator: int, order: Sequence[object] | None = None
+) -> list[int]:
+    """Round the amounts numerators[i] / denominator to integers that sum to their exact sum, rounded up.
+
+    Every amount is rounded down or up, never further; the largest fractional parts go up, ties in ascending
+    `order` (default: position).
+
+    >>> rounded_up_together([15, 15, 10], 10)
+    [2, 1, 1]
+    """
+    return _rounded(numerators, denominator, -(-sum(numerators) // denominator), order)
+
+
+def _rounded(
+    numerators: Sequence[int], denominator: int, total: int, order: Sequence[object] | None
+) -> list[int]:
+    parts = [numerator // denominator for numerator in numerators]
+    keys: Sequence[Any] = range(len(parts)) if order is None else order
+    by_fraction = sorted(range(len(parts)), key=lambda i: (-(numerators[i] % denominator), keys[i]))
     for i in by_fraction[: total - sum(parts)]:
         parts[i] += 1
     return parts
@@ -179,7 +207,22 @@ Instant = Annotated[
 ]
 """A moment in UTC; text at the edge."""
 
-_INVISIBLE = frozenset(("Cc", "Cf", "Cs", "Co", "Cn"))
+_INVISIBLE = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
+# Letters and marks that show nothing: joiners, fillers, variation selectors.
+_BLANK = frozenset(
+    (
+        0x34F,
+        0x115F,
+        0x1160,
+        0x17B4,
+        0x17B5,
+        0x2800,
+        0x3164,
+        0xFFA0,
+        *range(0xFE00, 0xFE10),
+        *range(0xE0100, 0xE01F0),
+    )
+)
 
 
 def clean(text: str) -> str:
@@ -187,10 +230,15 @@ def clean(text: str) -> str:
 
     Line breaks and tabs stay. What is removed could hide words from a person or steer a terminal.
     """
-    normal = unicodedata.normalize("NFC", text.replace("\r\n", "\n"))
-    if not normal.isprintable():
-        normal = "".join(c for c in normal if c in "\n\t" or unicodedata.category(c) not in _INVISIBLE)
-    return normal.strip()
+    if text.isascii() and text.isprintable():
+        return text.strip()
+    unix = text.replace("\r\n", "\n")
+    visible = "".join(c for c in unix if c in "\n\t" or not _hidden(c))
+    return unicodedata.normalize("NFC", visible).strip()
+
+
+def _hidden(character: str) -> bool:
+    return unicodedata.category(character) in _INVISIBLE or ord(character) in _BLANK
 
 
 def _text(least: int, most: int, one_line: bool) -> BeforeValidator:
@@ -218,7 +266,6 @@ LongText = Annotated[str, _text(0, 4000, False), WithJsonSchema({"type": "string
 ShortText = Annotated[str, _text(0, 200, True), WithJsonSchema({"type": "string"})]
 """One line of at most 200 characters; may be empty."""
 
-_SEPARATORS = re.compile(r"[^\w+#]+|_+")
 _NAME_LIMIT = 64
 
 
@@ -230,8 +277,10 @@ def name_of(text: str) -> str:
     >>> name_of("GPU Hours"), name_of("gpu-hours"), name_of("C++")
     ('gpu-hours', 'gpu-hours', 'c++')
     """
-    folded = unicodedata.normalize("NFKC", clean(text)).casefold()
-    return _SEPARATORS.sub("-", folded).strip("-")
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", clean(text)).casefold())
+    # Marks are parts of letters in many scripts, so they stay.
+    kept = (c if c in "+#" or unicodedata.category(c)[0] in "LMN" else " " for c in folded)
+    return "-".join("".join(kept).split())
 
 
 def _shown_name(value: object) -> str:

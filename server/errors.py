@@ -1,5 +1,6 @@
 """The only translation from failures to MCP results."""
 
+import json
 import logging
 import secrets
 from collections.abc import Iterable, Mapping
@@ -29,7 +30,9 @@ def refusal(rejection: Rejection) -> CallToolResult:
     }
     if rejection.transient:
         content["retry_after"] = rejection.facts.get("seconds", 1)
-    text = f"Refused ({rejection.code}): {rejection.message}.\nNext: {rejection.next}."
+    missing = rejection.facts.get("missing")
+    named = f"\nmissing: {json.dumps(missing, ensure_ascii=False)}" if missing else ""
+    text = f"Refused ({rejection.code}): {rejection.message}.{named}\nNext: {rejection.next}."
     return CallToolResult(is_error=True, content=[TextContent(text=text)], structured_content=content)
 
 

@@ -43,7 +43,6 @@ from server.projection import project
 _TRIES = 5
 _CACHED_STREAMS = 2000
 _SLOW = 0.002  # seconds; a commit that takes longer is worth sharing
-_ENOUGH = 64  # commands in a batch
 _SNAPSHOT_EVERY = 500  # events, or a quarter of the stream where that is more
 _T = TypeVar("_T")
 
@@ -235,9 +234,7 @@ class Service:
             waiting = len(self._queue)
             await anyio.lowlevel.checkpoint()
         if self._commit_seconds > _SLOW and len(self._queue) + self._last_batch > 2:
-            until = anyio.current_time() + self._commit_seconds
-            while len(self._queue) < _ENOUGH and anyio.current_time() < until:
-                await anyio.sleep(_SLOW / 4)
+            await anyio.sleep(self._commit_seconds)
 
     def _take(self) -> list[_Waiting]:
         batch = list(self._queue)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from market_core.values import half_even, largest_remainder
+from market_core.values import MICRO, half_even, largest_remainder, rounded_up_together
 
 MECHANISM = "clearing/1"
 """Name and version, recorded in each clearing."""
@@ -60,14 +60,13 @@ def clear(demand: Sequence[Entry], offers: Sequence[Entry], grain: int = 1) -> C
     bought = _merit_order(demand, [-w for w in worth], traded, grain)
     sold = _merit_order(offers, asks, traded, grain)
     price = _midpoint(demand, worth, bought, offers, asks, sold, ceiling)
-    total = -(-price * traded // 1_000_000)
     return Clearing(
         price,
         traded,
         tuple(bought),
         tuple(sold),
-        tuple(largest_remainder(total, bought, [d.key for d in demand])),
-        tuple(largest_remainder(total, sold, [o.key for o in offers])),
+        tuple(rounded_up_together([price * q for q in bought], MICRO, [d.key for d in demand])),
+        tuple(rounded_up_together([price * q for q in sold], MICRO, [o.key for o in offers])),
     )
 
 

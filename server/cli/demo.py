@@ -143,7 +143,7 @@ async def _play(stage: _Stage, kept: Path | None) -> None:
     from server.cli import demo_agents, demo_story
     from server.cli.sheet import Sheet
 
-    sheet = Sheet()
+    sheet = Sheet(width=100)
     sheet.heading("Agent Market: a demonstration")
     sheet.say(
         "Every agent has an MCP server process of its own, all on one database file, and acts through the tools alone. "

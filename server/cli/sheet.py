@@ -9,7 +9,6 @@ from typing import Any
 
 from market_core.values import clean, plain
 
-_WIDTH = 100  # of prose that is not on a terminal
 _LONGEST = 60  # characters of a cell; tasks and names are other people's
 
 
@@ -36,9 +35,10 @@ def word(value: object) -> str:
 
 
 class Sheet:
-    """Standard output, for people."""
+    """Standard output, for people. `width`: where prose is broken that is not on a terminal; 0 for nowhere."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: int = 0) -> None:
+        self._width = width
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(errors="replace")  # a task in Japanese must not stop a Latin-1 pipe
         self.console = _console() if sys.stdout.isatty() else None
@@ -50,8 +50,10 @@ class Sheet:
             print("-" * len(text))
 
     def say(self, text: str, style: str = "") -> None:
-        """Write a paragraph, broken into lines where it is long."""
-        self._write(text if self.console else textwrap.fill(text, _WIDTH, subsequent_indent="  "), style)
+        """Write a paragraph."""
+        if self._width and self.console is None:
+            text = textwrap.fill(text, self._width, break_long_words=False, break_on_hyphens=False)
+        self._write(text, style)
 
     def lines(self, text: str) -> None:
         """Write lines as they are."""

@@ -1,7 +1,6 @@
 """The buyer's tools: create, close, preview, award, report."""
 
 from datetime import datetime
-from decimal import Decimal
 
 from pydantic import BaseModel
 
@@ -18,7 +17,7 @@ from market_core.commands import (
 from market_core.events import AuctionAwarded, AuctionCreated
 from market_core.handle import States, agent_stream, auction_stream
 from market_core.observation import PreviewSeen, preview, see_agent
-from market_core.values import ObjectId, owner_of, plain, shown
+from market_core.values import ObjectId, owner_of, plain, shown, total
 from server.ports import Query
 from server.service import After, Answer, once
 from server.tools import answers
@@ -159,7 +158,7 @@ def award(ask: AwardAuction, after: After) -> tuple[BaseModel, str]:
             answers.WinnerRow(agent=w.agent, bid_id=w.bid_id, cost=w.cost, payment=w.payment)
             for w in decided.winners
         ],
-        total_payment=sum((w.payment for w in decided.winners), start=Decimal(0)),
+        total_payment=total(w.payment for w in decided.winners),
         ranking=answers.rank_rows(ranked),
         ranked=decided.eligible,
         explanation=explain(auction),
@@ -200,7 +199,7 @@ def explain(auction: Auction) -> str:
         why.append("The runner-up has the same score; the tie fell by the committed nonce.")
     else:
         why.append(
-            f"The runner-up's score is {plain(decided.runner_up_score)}, {plain(decided.runner_up_score - winner.score)} more."
+            f"The runner-up's score is {plain(decided.runner_up_score)}, {plain(total((decided.runner_up_score, -winner.score)))} more."
         )
     why.append(_payment_reason(auction))
     return " ".join(why)

@@ -17,7 +17,7 @@ from market_core.handle import States, agent_stream, auction_stream, resource_st
 from market_core.observation import AgentSeen as CardSeen
 from market_core.observation import AuctionSeen, ResourceSeen, see_agent, see_auction, see_resource
 from market_core.rejections import Code, Rejection
-from market_core.values import Name, ObjectId, plain, shown
+from market_core.values import Name, ObjectId, plain, shown, total
 from server.ports import Found, Page, Posted, Query, Reader
 from server.projection import epoch
 from server.tools import answers
@@ -108,9 +108,7 @@ def auction_answer(seen: AuctionSeen, viewer: str, first: int = 0) -> tuple[answ
                 agent=w.agent,
                 bid_id=w.bid_id,
                 payment=w.payment,
-                cost=w.cost
-                if terms.payment_rule == "pay_as_bid" or viewer in (terms.buyer, w.agent)
-                else None,
+                cost=w.cost,
             )
             for w in seen.winners
         ]
@@ -368,7 +366,7 @@ def _last(event: ResourceCleared) -> dict[str, Any]:
     return {
         "at": shown(event.at),
         "clearing_price": _numbers(event.clearing_price),
-        "quantity": _numbers(sum((fill.quantity for fill in event.allocations), Decimal(0))),
+        "quantity": _numbers(total(fill.quantity for fill in event.allocations)),
     }
 
 
@@ -557,7 +555,7 @@ async def _inbox(agent: str, after: int | None, call: Call) -> tuple[BaseModel, 
         to_report=to_report,
         demand=await rows("demand", _entry_row, owner=agent, status=("open",)),
         offers=await rows("offer", _entry_row, owner=agent, status=("open",)),
-        credits_promised=sum((Decimal(str(row["payment"])) for row in to_report), Decimal(0)),
+        credits_promised=total(Decimal(str(row["payment"])) for row in to_report),
         news=news,
         next_cursor=str(latest if last is None or after is None else last),
     )

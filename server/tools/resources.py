@@ -1,7 +1,5 @@
 """The tools for resources: request, offer, aggregate."""
 
-from decimal import Decimal
-
 from pydantic import BaseModel
 
 from market_core import events
@@ -9,7 +7,7 @@ from market_core.commands import AggregateDemand, OfferResources, RequestResourc
 from market_core.handle import States, clearings, resource_stream
 from market_core.observation import ResourceSeen, SideSeen, see_resource
 from market_core.resource import Resource
-from market_core.values import plain
+from market_core.values import plain, total
 from server.service import After
 from server.tools import answers
 from server.tools.registry import acting
@@ -114,12 +112,12 @@ def aggregate_demand(ask: AggregateDemand, after: After) -> tuple[BaseModel, str
 
 def _clearing(book: Resource, event: events.ResourceCleared, rows: int) -> answers.Clearing:
     """Return a clearing with the first `rows` of each side; every agent's inbox has its own part."""
-    left = sum((entry.left for entry in book.demand.values()), Decimal(0))
+    left = total(entry.left for entry in book.demand.values())
     return answers.Clearing(
         resource=book.name,
         clearing_price=event.clearing_price,
-        quantity=sum((fill.quantity for fill in event.allocations), Decimal(0)),
-        total_payment=sum((fill.payment for fill in event.allocations), Decimal(0)),
+        quantity=total(fill.quantity for fill in event.allocations),
+        total_payment=total(fill.payment for fill in event.allocations),
         allocated=len(event.allocations),
         allocations=[
             answers.AllocationRow(agent=f.agent, demand_id=f.entry_id, quantity=f.quantity, payment=f.payment)

@@ -138,9 +138,9 @@ def can_be_together(one, other):
 
 def spoiled(*codes):
     scene = Scene()
-    for code in FAULTS:
+    for code, spoil in FAULTS.items():
         if code in codes:
-            FAULTS[code](scene)
+            spoil(scene)
     if Code.AUCTION_UNSOLD in codes:
         scene.after.append(lambda s: s.world.award(s.auction_id))
     if Code.NO_CLOCK in codes:

@@ -82,7 +82,7 @@ async def answers(store) -> list[object]:
     for kind, owner, parent, tag in product(KINDS, ("", "ann"), ("", "a"), ("", *TAGS)):
         told.append(await store.find(Query(kind, owner=owner, parent=parent, tag=tag, limit=2)))
     for kind, now, status, parent_status in product(
-        KINDS, (0, 1, 2, 3), *[((), ("open",), ("closed", ""))] * 2
+        KINDS, (0, 1, 2, 3), *[((), ("open",), ("closed", "standing"))] * 2
     ):
         told.append(await store.find(Query(kind, now=now, status=status, parent_status=parent_status)))
     told += [

@@ -1,0 +1,75 @@
+"""The command line as a whole: help, version, misuse, and a reader that goes away."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import CommandLine
+
+ROOT = Path(__file__).resolve().parents[2]
+COMMANDS = (
+    ("serve",),
+    ("demo",),
+    ("auctions",),
+    ("show",),
+    ("resource",),
+    ("resource", "declare"),
+    ("verify",),
+)
+
+
+def test_help_names_every_command_and_where_to_start(market: CommandLine) -> None:
+    said = market("--help")
+    assert said.code == 0
+    for command in COMMANDS:
+        assert f"    {command[0]} " in said.out
+    assert "Start with: agent-market demo" in said.out
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_says_what_it_is_for(market: CommandLine, command: tuple[str, ...]) -> None:
+    said = market(*command, "--help")
+    assert (said.code, said.err) == (0, "")
+    usage, _, rest = said.out.partition("\n\n")
+    assert usage.startswith(f"usage: agent-market {' '.join(command)} ")
+    assert rest[0].isupper()  # a sentence before the options
+
+
+@pytest.mark.parametrize(
+    "misuse",
+    [(), ("sell",), ("show",), ("resource",), ("auctions", "--status", "gone"), ("auctions", "--limit", "0")],
+)
+def test_misuse_gets_the_usage_and_code_2(market: CommandLine, misuse: tuple[str, ...]) -> None:
+    said = market(*misuse)
+    assert (said.code, said.out) == (2, "")
+    assert said.err.startswith("usage: agent-market")
+
+
+def test_the_version_is_told(market: CommandLine) -> None:
+    said = market("--version")
+    assert (said.code, said.err) == (0, "")
+    assert said.out.startswith("agent-market")
+
+
+def test_a_reader_that_goes_away_is_no_error(db: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "server", "auctions", "--db", str(db)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as command:
+        assert command.stdout is not None
+        assert command.stderr is not None
+        command.stdout.close()
+        assert command.stderr.read() == b""
+    assert command.returncode == 1
+
+
+def test_no_command_pays_for_the_imports_of_the_others() -> None:
+    code = "import sys, server.cli; print(*{'anyio', 'market_core', 'mcp', 'pydantic', 'rich', 'sqlite3'} & set(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], check=False, cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "\n", "")

@@ -1,0 +1,60 @@
+"""`agent-market resource declare`: what a resource is measured in."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import CommandLine
+from tests.cli.made import sql
+
+
+def _shown(market: CommandLine, db: Path, name: str) -> dict[str, object]:
+    resource: dict[str, object] = json.loads(market("show", name, "--json", "--db", db).out)["resource"]
+    return resource
+
+
+def test_a_declared_resource_has_its_unit_and_trades_whole(market: CommandLine, db: Path) -> None:
+    said = market("resource", "declare", "Review Slots", "--unit", "slot", "--whole", "--db", db)
+    assert (said.code, said.err) == (0, "")
+    assert said.out == f"Review Slots: unit slot, whole units only, in {db}\n"
+    seen = _shown(market, db, "review-slots")
+    assert (seen["resource"], seen["unit"], seen["whole"]) == ("Review Slots", "slot", True)
+
+
+def test_declaring_again_replaces_what_was_said(market: CommandLine, db: Path) -> None:
+    market("resource", "declare", "tokens", "--unit", "token", "--whole", "--db", db)
+    said = market("resource", "declare", "tokens", "--db", db)
+    assert said.out == f"tokens: no unit, fractions allowed, in {db}\n"
+    assert _shown(market, db, "tokens")["whole"] is False
+
+
+def test_a_resource_with_fractions_in_its_book_cannot_become_whole(market: CommandLine, db: Path) -> None:
+    said = market("resource", "declare", "gpu-hours", "--whole", "--db", db)
+    assert (said.code, said.out) == (1, "")
+    assert said.err.startswith("agent-market: ")
+    assert "Next: " in said.err
+    assert _shown(market, db, "gpu-hours")["whole"] is False
+
+
+def test_a_resource_can_be_declared_before_any_server_has_run(market: CommandLine, tmp_path: Path) -> None:
+    new = tmp_path / "folder" / "new.db"
+    assert market("resource", "declare", "tokens", "--whole", "--db", new).code == 0
+    assert _shown(market, new, "tokens")["whole"] is True
+
+
+@pytest.mark.parametrize("name", ["...", "x" * 65])
+def test_a_name_that_is_none_is_refused_before_a_database_is_made(
+    market: CommandLine, tmp_path: Path, name: str
+) -> None:
+    said = market("resource", "declare", name, "--db", tmp_path / "new.db")
+    assert (said.code, said.out) == (2, "")
+    assert said.err.startswith("agent-market: resource: must have")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_failure_of_the_store_in_the_middle_is_told_in_one_line(market: CommandLine, db: Path) -> None:
+    sql(db, "DROP TABLE notices")
+    said = market("resource", "declare", "tokens", "--db", db)
+    assert (said.code, said.out) == (1, "")
+    assert said.err == f"agent-market: {db}: no such table: notices\n"
