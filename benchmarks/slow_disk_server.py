@@ -4,36 +4,49 @@
 """
 
 import os
+import sqlite3
 import sys
 import time
-from collections.abc import Sequence
+from typing import Any
 
 import anyio
 
 from server.bootstrap import running
 from server.clock import jitter
 from server.identity import Identity
-from server.ports import Transaction
 from server.protocol import build, publishing
 from server.stores.sqlite import SqliteStore
 
 DELAY = 0.005
 
 
-class SlowStore(SqliteStore):
-    """A store that blocks after each commit, on whatever thread it commits, and counts."""
+class SlowConnection:
+    """A connection whose COMMIT blocks for longer, on whatever thread it runs, and is counted."""
 
-    def __init__(self, path: str, count: str) -> None:
-        super().__init__(path, jitter)
+    def __init__(self, real: sqlite3.Connection, count: str) -> None:
+        self._real = real
         self._count = os.open(count, os.O_CREAT | os.O_WRONLY)
         self._commits = 0
 
-    def _commit(self, batch: Sequence[Transaction]) -> frozenset[int]:
-        stale = super()._commit(batch)
-        time.sleep(DELAY)
-        self._commits += 1
-        os.pwrite(self._count, self._commits.to_bytes(8, "big"), 0)
-        return stale
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+    def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
+        """Execute as the real one does; it has really committed when the delay begins."""
+        cursor = self._real.execute(sql, *values)
+        if sql == "COMMIT":
+            time.sleep(DELAY)
+            self._commits += 1
+            os.pwrite(self._count, self._commits.to_bytes(8, "big"), 0)
+        return cursor
+
+
+class SlowStore(SqliteStore):
+    """The market's store on such a connection."""
+
+    def __init__(self, path: str, count: str) -> None:
+        super().__init__(path, jitter)
+        self._connection: Any = SlowConnection(self._connection, count)
 
 
 async def serve(path: str, count: str) -> None:

@@ -12,7 +12,6 @@ from market_core.commands import (
     AwardAuction,
     CloseAuction,
     Command,
-    Condition,
     CreateAuction,
     Lapse,
     PaymentRule,
@@ -20,8 +19,8 @@ from market_core.commands import (
     SubmitBid,
     Withdraw,
 )
+from market_core.eligibility import bid_score, eligible_attributes
 from market_core.events import (
-    Attributes,
     AuctionAwarded,
     AuctionCancelled,
     AuctionClosed,
@@ -36,7 +35,7 @@ from market_core.facts import Facts
 from market_core.lifecycle import AuctionMove, AuctionStatus, check_move
 from market_core.mechanisms import scoring, single
 from market_core.rejections import Code, Rejection
-from market_core.values import MARKET, TOTAL_LIMIT, from_micros, micros, owner_of, plain, shown
+from market_core.values import MARKET, from_micros, micros, owner_of, shown
 
 MOST_BIDS = 200_000
 """Standing bids an auction takes."""
@@ -186,8 +185,8 @@ def _(command: SubmitBid, auction: Auction, facts: Facts, provider: Agent) -> li
         _check_stands(command.replaces, auction, standing)
     _check_in_time(auction, facts.now)
     valid_until = deadline(None, command.valid_for, facts, "", "valid_for")
-    attributes = _check_eligible(command, terms, provider)
-    score = _score(command, terms, attributes)
+    attributes = eligible_attributes(command, terms, provider)
+    score = bid_score(command, terms, attributes)
     if standing is None and len(auction.bids) >= MOST_BIDS:
         raise Rejection(Code.TOO_MANY_BIDS, limit=MOST_BIDS)
     return [
@@ -230,63 +229,6 @@ def _check_in_time(auction: Auction, now: datetime) -> None:
     closes_at = auction.terms.closes_at
     if closes_at is not None and now >= closes_at:
         raise Rejection(Code.BIDDING_ENDED, closes_at=shown(closes_at))
-
-
-def _check_eligible(command: SubmitBid, terms: AuctionCreated, provider: Agent) -> Attributes:
-    """Return the attributes that the bid rests on, its own before the card's; refuse what is not eligible."""
-    missing = [name for name in terms.requirements.capabilities if name not in provider.capabilities]
-    if missing:
-        raise Rejection(Code.MISSING_CAPABILITY, missing=missing)
-    wanted = terms.requirements.attributes
-    asked = {*wanted, *(bonus.attribute for bonus in terms.scoring.attribute_bonus)}
-    own = command.attributes
-    attributes = {name: value for name, value in provider.attributes.items() if name in asked} | own
-    unmet = [name for name, condition in wanted.items() if not _meets(attributes.get(name), condition)]
-    if unmet:
-        raise Rejection(Code.MISSING_ATTRIBUTE, missing=unmet)
-    if terms.scoring.time_price and command.estimated_time is None:
-        raise Rejection(Code.ESTIMATED_TIME_REQUIRED)
-    if terms.scoring.quality_price and command.quality is None:
-        raise Rejection(Code.QUALITY_REQUIRED)
-    if terms.max_price is not None and command.cost > terms.max_price:
-        raise Rejection(Code.BID_ABOVE_MAX_PRICE, max_price=plain(terms.max_price))
-    return attributes
-
-
-def _meets(value: bool | int | float | str | None, condition: Condition) -> bool:
-    least, most = condition.min, condition.max
-    assert not isinstance(least, bool | str)  # Condition has checked both
-    assert not isinstance(most, bool | str)
-    return scoring.meets(
-        value,
-        equals=condition.equals,
-        least=least,
-        most=most,
-        any_of=condition.any_of,
-        optional=condition.optional,
-    )
-
-
-def _score(command: SubmitBid, terms: AuctionCreated, attributes: Attributes) -> Decimal:
-    weights = terms.scoring
-    bonus = sum(
-        micros(row.bonus)
-        for row in weights.attribute_bonus
-        if row.attribute in attributes and _meets(attributes[row.attribute], row.when)
-    )
-    score = from_micros(
-        scoring.score(
-            micros(command.cost),
-            time=micros(command.estimated_time or Decimal(0)),
-            time_price=micros(weights.time_price),
-            quality=micros(command.quality or Decimal(0)),
-            quality_price=micros(weights.quality_price),
-            bonus=bonus,
-        )
-    )
-    if abs(score) >= TOTAL_LIMIT:
-        raise Rejection(Code.SCORE_OUT_OF_RANGE)
-    return score
 
 
 @decide.register

@@ -155,7 +155,7 @@ class EventStore(Protocol):
         ...
 
     async def tail(self, stream: str) -> Sequence[Recorded]:
-        """Return the events of `stream` from its snapshot's version on; all of them where it has no snapshot."""
+        """Return the events of `stream` from its snapshot's version on; all where it has no such event."""
         ...
 
     async def commit(self, batch: Sequence[Transaction]) -> frozenset[int]:

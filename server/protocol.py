@@ -19,11 +19,11 @@ from server import errors
 from server.identity import Identity
 from server.mcp_resources import ListenedBus, add_resources, publish_changes
 from server.service import Service
-from server.tools import bidding, buying, reading, resources
+from server.tools import bidding, buying, inboxes, reading, resources
 from server.tools.guide import INSTRUCTIONS
 from server.tools.registry import AgentArgument, Call, KeyArgument, Tool, tools_of
 
-TOOLS: Mapping[str, Tool] = tools_of(buying, bidding, resources, reading)
+TOOLS: Mapping[str, Tool] = tools_of(buying, bidding, resources, reading, inboxes)
 """All tools by name, in the order in which they are listed."""
 _HINTS: Mapping[str, ToolAnnotations] = {
     "read": ToolAnnotations(

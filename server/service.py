@@ -17,11 +17,11 @@ import anyio
 import anyio.lowlevel
 from pydantic import BaseModel
 
-from market_core.canonical import GENESIS, canonical, chain_hash, digest
+from market_core.canonical import canonical, chain_hash, digest
 from market_core.commands import AnyCommand
 from market_core.events import Event
 from market_core.facts import Facts
-from market_core.handle import Decision, State, States, evolve, handle, new_state, streams
+from market_core.handle import Decision, State, States, evolve, handle, streams
 from market_core.rejections import Code, Rejection
 from server import codec
 from server.ports import (
@@ -31,7 +31,6 @@ from server.ports import (
     Notice,
     Recorded,
     Remembered,
-    Snapshot,
     StoreBroken,
     StoreUnavailable,
     Summary,
@@ -39,11 +38,10 @@ from server.ports import (
     Write,
 )
 from server.projection import project
+from server.streams import Streams
 
 _TRIES = 5
-_CACHED_STREAMS = 2000
 _SLOW = 0.002  # seconds; a commit that takes longer is worth sharing
-_SNAPSHOT_EVERY = 500  # events, or a quarter of the stream where that is more
 _T = TypeVar("_T")
 
 
@@ -82,15 +80,6 @@ def once(agent: str, key: str, tool: str, arguments: BaseModel) -> Once | None:
     if not key:
         return None
     return Once(agent, key, digest(tool, "\0", canonical(arguments.model_dump())))
-
-
-@dataclass(slots=True)
-class _Stream:
-    """A stream as far as this process knows it."""
-
-    state: State
-    version: int = 0
-    hash: str = GENESIS
 
 
 @dataclass(slots=True, eq=False)
@@ -145,8 +134,7 @@ class Service:
         self._queue: deque[_Waiting] = deque()
         self._work = anyio.Event()
         self._turn = anyio.Lock(fast_acquire=True)
-        self._cache: dict[str, _Stream] = {}
-        self._unsaved: set[str] = set()
+        self._streams = Streams(store)
         self._last_batch = 0
         self._commit_seconds = 0.0  # of late
         self.new_deadline = anyio.Event()
@@ -207,9 +195,9 @@ class Service:
     async def see(self, names: Iterable[str], view: Callable[[States, datetime], _T]) -> _T:
         """Return what `view` makes of the states of the streams `names`, as committed at this moment."""
         async with self._turn:
-            states = {name: (await self._load(name)).state for name in names}
+            states = {name: (await self._streams.load(name)).state for name in names}
             seen = view(states, self.clock.now())
-            self._trim()
+            self._streams.trim()
             return seen
 
     # Writing
@@ -252,8 +240,8 @@ class Service:
             for waiting in pending:
                 waiting.failure = Rejection(Code.BUSY)
                 waiting.done.set()
-            await self._save_snapshots()
-            self._trim()
+            await self._streams.save_snapshots()
+            self._streams.trim()
 
     async def _attempt(self, pending: list[_Waiting]) -> list[_Waiting]:
         """Decide and commit; release what is settled and return, in order, what must be decided again."""
@@ -262,7 +250,7 @@ class Service:
             left = await self._decide_all(pending, batch)
             stale = await self._commit(batch.transactions)
         except Exception as failure:  # handed to the callers: nothing was written
-            self._forget(batch.fresh)
+            self._streams.forget(batch.fresh)
             for waiting in pending:
                 waiting.failure = failure
                 waiting.done.set()
@@ -294,7 +282,7 @@ class Service:
             except Exception as bug:  # handed to the caller, whose fault it is not
                 waiting.failure = bug
                 batch.settled.append(waiting)
-                self._forget(waiting.streams)  # they may hold what was not recorded
+                self._streams.forget(waiting.streams)  # they may hold what was not recorded
                 return pending[position + 1 :]
             batch.settled.append(waiting)
         return []
@@ -340,13 +328,13 @@ class Service:
             for name in missing:
                 waiting.streams.add(name)
                 if name not in batch.fresh:
-                    await self._load(name)
+                    await self._streams.load(name)
                     batch.fresh.add(name)
-                found[name] = self._cache[name].state
+                found[name] = self._streams[name].state
         decision = handle(found, command, facts)
         # What was read and is not on disk yet must get there, or this decision was built on sand.
         for name in (*decision.guards, *(batch.written & found.keys())):
-            draft.guards.setdefault(name, draft.expected.get(name, self._cache[name].version))
+            draft.guards.setdefault(name, draft.expected.get(name, self._streams[name].version))
         for name, events in decision.events.items():
             if events:
                 found[name] = self._record(name, events, draft)
@@ -354,7 +342,7 @@ class Service:
 
     def _record(self, name: str, events: Sequence[Event], draft: _Draft) -> State:
         """Add events to a stream here and to the draft, chained to what is there; return the new state."""
-        stream = self._cache[name]
+        stream = self._streams[name]
         draft.expected.setdefault(name, stream.version)
         recorded = draft.recorded.setdefault(name, [])
         for event in events:
@@ -372,73 +360,18 @@ class Service:
         """Release what was decided on committed ground; return the rest, and `left`, to be decided again."""
         again = [waiting for position, waiting in enumerate(batch.owners) if position in stale]
         shaky = {name for waiting in again for name in waiting.streams}
-        self._forget(shaky)
+        self._streams.forget(shaky)
         again += [waiting for waiting in batch.settled if shaky & waiting.streams]
         redo = set(again)
         for waiting in (*batch.owners, *batch.settled):
             if waiting not in redo:
                 waiting.done.set()
         if len(stale) < len(batch.owners):
-            self._unsaved.update(name for name in batch.written if not name.startswith("auction/"))
+            self._streams.changed(batch.written)
             if any(row.until is not None for made in batch.transactions for row in made.summaries):
                 self.new_deadline.set()
                 self.new_deadline = anyio.Event()
         return again + left
-
-    # States
-
-    async def _load(self, name: str) -> _Stream:
-        """Return a stream as it stands in the store: what is cached, brought up to date."""
-        stream = self._cache.pop(name, None)
-        if stream is None:
-            stream, events = await self._from_snapshot(name)
-        else:
-            events = await self.store.load(name, stream.version)
-        for recorded in events:
-            stream.state = evolve(stream.state, codec.decode(recorded.body))
-            stream.version, stream.hash = recorded.version, recorded.hash
-        self._cache[name] = stream  # the newest used stands last
-        return stream
-
-    def _trim(self) -> None:
-        """Drop the streams that were not used for longest; only between turns, when all is committed."""
-        while len(self._cache) > _CACHED_STREAMS:
-            del self._cache[next(iter(self._cache))]
-
-    def _forget(self, names: Iterable[str]) -> None:
-        for name in names:
-            self._cache.pop(name, None)
-
-    async def _from_snapshot(self, name: str) -> tuple[_Stream, Sequence[Recorded]]:
-        """Return a stream that is not cached, from its snapshot if a good one exists, and the events since."""
-        new = _Stream(new_state(name))
-        events = await self.store.tail(name)
-        if not events or events[0].version == 1:
-            return new, events
-        saved = await self.store.snapshot(name)
-        first, *rest = events
-        if saved is None or (saved.form, saved.version, saved.hash) != (
-            codec.SNAPSHOT_FORM,
-            first.version,
-            first.hash,
-        ):
-            return new, await self.store.load(name)  # a snapshot is a cache: what does not match is ignored
-        return _Stream(codec.decode_state(name, saved.body), saved.version, saved.hash), rest
-
-    async def _save_snapshots(self) -> None:
-        """Save the long-lived streams whose tail since their snapshot has grown long."""
-        for name in self._unsaved:
-            stream = self._cache.get(name)
-            if stream is None or stream.version < _SNAPSHOT_EVERY:
-                continue
-            saved = await self.store.snapshot(name)
-            tail = stream.version - (saved.version if saved else 0)
-            if tail > max(_SNAPSHOT_EVERY, stream.version // 4):
-                body = codec.encode_state(stream.state)
-                await self.store.save_snapshot(
-                    Snapshot(name, stream.version, stream.hash, codec.SNAPSHOT_FORM, body)
-                )
-        self._unsaved.clear()
 
 
 def _transaction(draft: _Draft, waiting: _Waiting) -> Transaction:

@@ -37,8 +37,8 @@ class MemoryStore:
 
     async def tail(self, stream: str) -> Sequence[Recorded]:
         """Return the events of `stream` from its snapshot's version on."""
-        saved = self._snapshots.get(stream)
-        return self._events.get(stream, [])[saved.version - 1 if saved else 0 :]
+        events, saved = self._events.get(stream, []), self._snapshots.get(stream)
+        return events[saved.version - 1 :] if saved and saved.version <= len(events) else events
 
     async def commit(self, batch: Sequence[Transaction]) -> frozenset[int]:
         """Keep the transactions that hold, in order; return the positions of the others."""

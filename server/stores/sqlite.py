@@ -142,7 +142,8 @@ class SqliteStore:
         """Return the events of `stream` from its snapshot's version on."""
         rows = await self._rows(
             "SELECT version, body, hash FROM events WHERE stream = ?1 AND version >= "
-            "coalesce((SELECT version FROM snapshots WHERE stream = ?1), 1) ORDER BY version",
+            "coalesce((SELECT s.version FROM snapshots s JOIN events e USING (stream, version) WHERE stream = ?1), 1) "
+            "ORDER BY version",
             (stream,),
         )
         return [Recorded(*row) for row in rows]

@@ -1,12 +1,10 @@
 """The tools that only look: auctions, resources, agents, one's own inbox."""
 
 import json
-from collections.abc import Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-import anyio
 from pydantic import BaseModel, Field
 
 from market_core.agent import Agent
@@ -18,7 +16,7 @@ from market_core.observation import AgentSeen as CardSeen
 from market_core.observation import AuctionSeen, ResourceSeen, see_agent, see_auction, see_resource
 from market_core.rejections import Code, Rejection
 from market_core.values import Name, ObjectId, plain, shown, total
-from server.ports import Found, Page, Posted, Query, Reader
+from server.ports import Found, Page, Query
 from server.projection import epoch
 from server.tools import answers
 from server.tools.registry import Call, reading
@@ -124,18 +122,18 @@ def auction_answer(seen: AuctionSeen, viewer: str, first: int = 0) -> tuple[answ
 
 def _compact(model: BaseModel) -> dict[str, Any] | None:
     """Return what a model says beyond its defaults, None if nothing."""
-    return _numbers(model.model_dump(exclude_defaults=True)) or None
+    return numbers(model.model_dump(exclude_defaults=True)) or None
 
 
-def _numbers(value: Any) -> Any:
+def numbers(value: Any) -> Any:
     """Return a value with its decimals as JSON numbers."""
     match value:
         case Decimal():
             return int(value) if value == value.to_integral_value() else float(value)
         case dict():
-            return {key: _numbers(item) for key, item in value.items()}
+            return {key: numbers(item) for key, item in value.items()}
         case list() | tuple():
-            return [_numbers(item) for item in value]
+            return [numbers(item) for item in value]
     return value
 
 
@@ -151,7 +149,7 @@ def _compact_outcome(seen: AuctionSeen) -> dict[str, Any] | None:
         "note": outcome.note,
         "reference": outcome.reference,
     }
-    return {name: _numbers(value) for name, value in told.items() if value not in (None, "")}
+    return {name: numbers(value) for name, value in told.items() if value not in (None, "")}
 
 
 def _auction_text(made: answers.AuctionSeen, seen: AuctionSeen, viewer: str) -> str:
@@ -193,8 +191,10 @@ def _own_text(own: answers.OwnBid, seen: AuctionSeen) -> str:
     text = f"your bid: {own.bid_id}, cost {plain(own.cost)}, score {plain(own.score)}"
     if own.rank is not None:
         text += f", rank {own.rank} of {seen.ranked}"
-    if own.winning_threshold is not None:
+    if own.winning_threshold:
         text += f"; a cost below {plain(own.winning_threshold)} would have won"
+    elif own.winning_threshold is not None:
+        text += "; with the time and quality it states, no cost would have won"
     return text
 
 
@@ -247,7 +247,7 @@ async def list_auctions(ask: ListAuctions, call: Call) -> tuple[BaseModel, str]:
         limit=ask.limit,
     )
     page = await call.service.store.find(query)
-    rows = [_auction_row(found, query.now) for found in page.found]
+    rows = [auction_row(found, query.now) for found in page.found]
     cursor = _next(page) if len(rows) == ask.limit else None
     made = answers.AuctionList(auctions=rows, total=page.total, next_cursor=cursor)
     if not rows:
@@ -263,7 +263,8 @@ async def list_auctions(ask: ListAuctions, call: Call) -> tuple[BaseModel, str]:
     return made, f"{text}\nNext: get_auction shows one whole; submit_bid bids on an open one."
 
 
-def _auction_row(found: Found, now: int) -> answers.AuctionRow:
+def auction_row(found: Found, now: int) -> answers.AuctionRow:
+    """Return an auction's summary as a row of a list; `now` (epoch microseconds) decides whether it is over."""
     summary = found.summary
     body = json.loads(summary.body)
     over = summary.status == "open" and summary.until is not None and summary.until <= now
@@ -324,7 +325,7 @@ def resource_answer(seen: ResourceSeen) -> tuple[answers.ResourceSeen, str]:
     """Return the answer for a resource as seen."""
     preview = None
     if seen.price_now is not None:
-        preview = {"clearing_price": _numbers(seen.price_now), "quantity": _numbers(seen.tradable)}
+        preview = {"clearing_price": numbers(seen.price_now), "quantity": numbers(seen.tradable)}
     made = answers.ResourceSeen(
         resource=seen.name,
         unit=seen.unit or None,
@@ -365,8 +366,8 @@ def resource_answer(seen: ResourceSeen) -> tuple[answers.ResourceSeen, str]:
 def _last(event: ResourceCleared) -> dict[str, Any]:
     return {
         "at": shown(event.at),
-        "clearing_price": _numbers(event.clearing_price),
-        "quantity": _numbers(total(fill.quantity for fill in event.allocations)),
+        "clearing_price": numbers(event.clearing_price),
+        "quantity": numbers(total(fill.quantity for fill in event.allocations)),
     }
 
 
@@ -456,195 +457,3 @@ async def _list_agents(ask: GetAgent, call: Call) -> tuple[BaseModel, str]:
     )
     text = f"{answers.count(page.total, 'agent')}.\n{listed}{answers.paged(len(rows), page.total, cursor)}"
     return made, f"{text}\nNext: get_agent with agent_id shows one whole."
-
-
-# The inbox
-
-
-class GetInbox(Model):
-    """Arguments of inbox."""
-
-    cursor: CursorField = ""
-    wait: Annotated[float, Field(ge=0, le=50, description="seconds to wait for news, at most 50")] = 0
-    agent: str = ""
-
-
-_NEWS: dict[str, tuple[str, str]] = {
-    "auction_created": ("a new auction asks for a capability of yours", "get_auction, then submit_bid"),
-    "invited": ("you are invited to bid", "get_auction, then submit_bid"),
-    "bid_submitted": ("a bid came in", "get_auction shows the number of bids; award decides"),
-    "bid_withdrawn": ("a bid was withdrawn", "get_auction shows the number of bids"),
-    "auction_closed": ("bidding has ended in an auction you bid on", "wait for the award"),
-    "auction_to_award": ("bidding in your auction has ended", "preview_award to look, award to decide"),
-    "auction_cancelled": ("an auction you bid on was cancelled", "list_auctions shows others"),
-    "auction_awarded": (
-        "an auction you bid on was awarded",
-        "get_auction shows winner, payment and your rank",
-    ),
-    "auction_unsold": ("an auction you bid on ended unsold", "list_auctions shows others"),
-    "bid_won": ("your bid won: deliver the work", "get_auction shows the payment and the task"),
-    "outcome_reported": ("the buyer reported how your work went", "get_auction shows the report"),
-    "resource_declared": ("the operator declared a resource you trade in", "get_resource shows it"),
-    "demand_posted": ("new demand for a resource you trade in", "get_resource, or aggregate_demand"),
-    "offer_posted": ("a new offer of a resource you trade in", "get_resource, or aggregate_demand"),
-    "entry_withdrawn": ("somebody withdrew from a book you trade in", "get_resource shows what is left"),
-    "demand_lapsed": ("your demand lapsed", "request_resources posts it again"),
-    "offer_lapsed": ("your offer lapsed", "offer_resources posts it again"),
-    "demand_allocated": ("your demand was allocated", "get_resource shows what is left of it"),
-    "offer_sold": ("your offer sold", "get_resource shows what is left of it"),
-    "resource_cleared": ("a resource you trade in was cleared", "get_resource shows price and rest"),
-}
-"""What each kind of notice says to the agent that reads it, and the call that makes sense then."""
-_ROWS = 20
-_NOTICES = 1000  # looked through for one answer: many bids in one auction are one piece of news
-
-
-@reading("Inbox", GetInbox, answers.Inbox)
-async def inbox(ask: GetInbox, call: Call) -> tuple[BaseModel, str]:
-    """Show where you stand and what is new: your auctions, bids, demand, offers, work to deliver or to report.
-
-    With wait it returns as soon as there is news, or when the time is over. Pass next_cursor the next time to get
-    only what came since. Changes nothing.
-    """
-    if not ask.agent:
-        raise Rejection(Code.AGENT_REQUIRED)
-    after = position(ask.cursor)
-    if ask.wait:
-        with anyio.move_on_after(ask.wait):
-            await _until_news(ask.agent, after, call)
-    return await _inbox(ask.agent, after, call)
-
-
-async def _until_news(agent: str, after: int | None, call: Call) -> None:
-    """Return once there is news above `after`; without a cursor, news from now on."""
-    store = call.service.store
-    since = await store.last_position() if after is None else after
-    reader = await _reader(agent, call)
-    while not await store.notices(reader, since, 1):
-        await store.watch()
-        reader = await _reader(agent, call)
-
-
-async def _reader(agent: str, call: Call) -> Reader:
-    def view(states: States, _now: datetime) -> Reader:
-        card = states[agent_stream(agent)]
-        assert isinstance(card, Agent)  # by its stream's name
-        return Reader((agent, *(f"cap:{name}" for name in sorted(card.capabilities))), agent)
-
-    return await call.service.see([agent_stream(agent)], view)
-
-
-async def _inbox(agent: str, after: int | None, call: Call) -> tuple[BaseModel, str]:
-    store, now = call.service.store, epoch(call.service.clock.now())
-    latest = await store.last_position()
-    news, last = _news(
-        await store.notices(await _reader(agent, call), after, _NOTICES), newest_first=after is None
-    )
-
-    async def rows(kind: str, make: Callable[[Found], dict[str, Any]], **more: Any) -> list[dict[str, Any]]:
-        page = await store.find(Query(kind, now=now, limit=_ROWS, **more))
-        return [make(found) for found in page.found]
-
-    live: tuple[str, ...] = ("open", "closed")
-    to_report = await rows("award", _award_row, tag=f"buyer:{agent}", status=("to_deliver",))
-    made = answers.Inbox(
-        agent=agent,
-        auctions=await rows("auction", lambda f: _own_auction(f, now), owner=agent, status=live),
-        bids=await rows("bid", _bid_row, owner=agent, status=("standing",), parent_status=live),
-        to_deliver=await rows("award", _award_row, owner=agent, status=("to_deliver",)),
-        to_report=to_report,
-        demand=await rows("demand", _entry_row, owner=agent, status=("open",)),
-        offers=await rows("offer", _entry_row, owner=agent, status=("open",)),
-        credits_promised=total(Decimal(str(row["payment"])) for row in to_report),
-        news=news,
-        next_cursor=str(latest if last is None or after is None else last),
-    )
-    return made, _inbox_text(made)
-
-
-def _own_auction(found: Found, now: int) -> dict[str, Any]:
-    row = _auction_row(found, now)
-    return {"auction_id": row.auction_id, "status": row.status, "bids": row.bids, "task": row.task}
-
-
-def _bid_row(found: Found) -> dict[str, Any]:
-    body = json.loads(found.summary.body)
-    cost = _numbers(Decimal(body["cost"]))
-    return {
-        "bid_id": body["bid_id"],
-        "auction_id": found.summary.parent,
-        "cost": cost,
-        "task": answers.cell(body["task"]),
-    }
-
-
-def _award_row(found: Found) -> dict[str, Any]:
-    body = json.loads(found.summary.body)
-    return {
-        "auction_id": found.summary.parent,
-        "provider": found.summary.owner,
-        "buyer": body["buyer"],
-        "payment": _numbers(Decimal(body["payment"])),
-        "task": answers.cell(body["task"]),
-    }
-
-
-def _entry_row(found: Found) -> dict[str, Any]:
-    body = json.loads(found.summary.body)
-    row = {"id": found.summary.id, "resource": body["resource"], "left": _numbers(Decimal(body["left"]))}
-    return row | ({} if body["limit"] is None else {"limit": _numbers(Decimal(body["limit"]))})
-
-
-def _news(posted: Sequence[Posted], *, newest_first: bool) -> tuple[list[answers.News], int | None]:
-    """Return notices as news, each thing told once, and the position to go on from if there is more.
-
-    Of several of one kind about one thing the newest stands; who won need not hear of the award again.
-    """
-    newest = {(item.notice.kind, item.notice.ref): item for item in posted}
-    told = sorted(newest.values(), key=lambda item: item.position)
-    told = [
-        item
-        for item in told
-        if item.notice.kind != "auction_awarded" or ("bid_won", item.notice.ref) not in newest
-    ]
-    more = len(told) > _ROWS or len(posted) == _NOTICES
-    told = told[-_ROWS:] if newest_first else told[:_ROWS]
-    rows = [
-        answers.News(
-            what=item.notice.kind,
-            id=item.notice.ref,
-            why=_NEWS[item.notice.kind][0] + _amounts(json.loads(item.notice.body)),
-            next=_NEWS[item.notice.kind][1],
-        )
-        for item in told
-    ]
-    return rows, told[-1].position if more else None
-
-
-def _amounts(body: dict[str, Any]) -> str:
-    return f": {body['quantity']} for {body['payment']} credits" if "quantity" in body else ""
-
-
-def _inbox_text(made: answers.Inbox) -> str:
-    if made.news:
-        news = "News:\n" + answers.table(
-            ["what", "id", "why", "next"], ([n.what, n.id, n.why, n.next] for n in made.news)
-        )
-    else:
-        news = "No news."
-    parts = [news]
-    titles = {
-        "auctions": "Your auctions",
-        "bids": "Your bids",
-        "to_deliver": "You are to deliver",
-        "to_report": "You are to report (report_outcome)",
-        "demand": "Your demand",
-        "offers": "Your offers",
-    }
-    for name, title in titles.items():
-        rows = getattr(made, name)
-        if rows:
-            parts.append(f"{title}:\n" + answers.table(list(rows[0]), (row.values() for row in rows)))
-    if made.credits_promised:
-        parts.append(f"Credits promised under awards not yet reported: {plain(made.credits_promised)}.")
-    return "\n\n".join(parts) + f"\nNext: inbox with cursor={made.next_cursor} and wait for what comes."

@@ -7,7 +7,15 @@ import pytest
 
 from market_core import Code, Rejection, Scoring
 from market_core.agent import Agent
-from market_core.observation import AuctionSeen, PreviewSeen, RecordSeen, RuleSeen, see_agent, see_auction
+from market_core.observation import (
+    AuctionSeen,
+    PreviewSeen,
+    RecordSeen,
+    RuleSeen,
+    WinnerSeen,
+    see_agent,
+    see_auction,
+)
 from tests.core.world import NOON, World, later
 
 D = Decimal
@@ -83,7 +91,7 @@ def test_after_the_award_the_buyer_sees_the_ranking_a_loser_its_place_and_all_th
     bids = world.auction(auction_id).bids
     public = {
         "status": "awarded",
-        "winners": awarded.winners,
+        "winners": tuple(WinnerSeen(w.agent, w.bid_id, w.payment, w.cost) for w in awarded.winners),
         "ranked": 3,
         "nonce": world.auction(auction_id).terms.nonce,
         "awarded_at": later(60),
@@ -137,6 +145,18 @@ def test_under_second_price_nobody_but_buyer_and_winner_learns_what_the_winner_a
         return world.see(auction_id, viewer)
 
     assert seen(30) == seen(31)
+
+
+def test_under_second_price_the_cost_of_the_winner_is_told_to_buyer_and_winner():
+    world, auction_id = story("second_price")
+    world.wait(60)
+    world.award(auction_id)
+    won = world.auction(auction_id).bids["winner"].bid_id
+    told = {viewer: world.see(auction_id, viewer).winners for viewer in [*VIEWERS, "third"]}
+    costs = {"buyer": D(30), "winner": D(30)}
+    assert told == {
+        viewer: (WinnerSeen("winner", won, payment=D(40), cost=costs.get(viewer)),) for viewer in told
+    }
 
 
 def test_the_ranking_is_seen_in_pages_of_twenty():

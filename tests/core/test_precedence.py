@@ -264,15 +264,16 @@ def test_taking_back_a_bid_that_was_taken_back_hears_the_first_reason():
 # Resources
 
 ENTRY_FAULTS = {
-    Code.NO_CLOCK: ({"until": later(-1)}, "stop the clock"),
-    Code.DEADLINE_PASSED: ({"until": later(-1)}, ""),
-    Code.NOT_WHOLE: ({"quantity": "0.5"}, ""),
-    Code.TOO_MANY_ENTRIES: ({"agent": "full/x"}, ""),
+    Code.NO_CLOCK: {"until": later(-1)},
+    Code.DEADLINE_PASSED: {"until": later(-1)},
+    Code.TOTAL_OUT_OF_RANGE: {"price": 999_999_999},
+    Code.NOT_WHOLE: {"quantity": "5000.5"},
+    Code.TOO_MANY_ENTRIES: {"agent": "full/x"},
 }
 
 
 @pytest.mark.parametrize("side", ["demand", "offer"])
-@pytest.mark.parametrize("number", [1, 2, 3])
+@pytest.mark.parametrize("number", [1, 2, 3, 4])
 def test_an_entry_with_several_faults_is_refused_for_the_first(side, number):
     for faults in combinations(ENTRY_FAULTS, number):
         world = World()
@@ -280,14 +281,14 @@ def test_an_entry_with_several_faults_is_refused_for_the_first(side, number):
         for _ in range(100 if Code.TOO_MANY_ENTRIES in faults else 0):
             world.request("full", 1) if side == "demand" else world.offer("full", 1, 1)
         world.clock = Code.NO_CLOCK not in faults
-        said = {"agent": "me", "quantity": 1, "until": None}
+        said = {"agent": "me", "quantity": 5000, "price": 1, "until": None}
         for fault in faults:
-            said |= ENTRY_FAULTS[fault][0]
-        until = said.pop("until")
+            said |= ENTRY_FAULTS[fault]
+        until, price = said.pop("until"), said.pop("price")
         if side == "demand":
-            command = RequestResources(resource="gpu", needed_by=until, **said)
+            command = RequestResources(resource="gpu", max_unit_price=price, needed_by=until, **said)
         else:
-            command = OfferResources(resource="gpu", unit_price=1, available_until=until, **said)
+            command = OfferResources(resource="gpu", unit_price=price, available_until=until, **said)
         assert world.refused(command) == first_of(faults)
 
 

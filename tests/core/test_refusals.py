@@ -229,6 +229,10 @@ def score_out_of_range():
     return bid(world, auction_id, estimated_time=10_000, cost=0)
 
 
+def total_out_of_range():
+    return World().refusal(OfferResources(agent="me", resource="gpu", quantity=999_999_999, unit_price=1_001))
+
+
 def not_whole():
     world = World()
     world.do(DeclareResource(resource="gpu", whole=True))
@@ -247,6 +251,10 @@ def too_many_bids():
     auction = world.auction(auction_id)
     auction.bids.update(dict.fromkeys(map(str, range(199_999)), auction.bids["rival"]))
     return bid(world, auction_id)
+
+
+def total_too_large():
+    return World().refusal(OfferResources(agent="a", resource="x", quantity=2000, unit_price=500_000_000))
 
 
 CASES = [
@@ -284,6 +292,8 @@ CASES = [
     (quality_required, Code.QUALITY_REQUIRED, {}),
     (above_max_price, Code.BID_ABOVE_MAX_PRICE, {"max_price": "9.5"}),
     (score_out_of_range, Code.SCORE_OUT_OF_RANGE, {}),
+    (total_out_of_range, Code.TOTAL_OUT_OF_RANGE, {"limit": "1,000,000,000,000"}),
+    (total_too_large, Code.TOTAL_OUT_OF_RANGE, {"limit": "1,000,000,000,000"}),
     (not_whole, Code.NOT_WHOLE, {}),
     (too_many_entries, Code.TOO_MANY_ENTRIES, {"limit": 100}),
     (too_many_bids, Code.TOO_MANY_BIDS, {"limit": 200_000}),

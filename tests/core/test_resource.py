@@ -185,16 +185,22 @@ def test_a_resource_remembers_how_the_last_thousand_entries_ended():
     assert [world.refused(Withdraw(agent="a", id=mine)) for mine in ids] == [Code.UNKNOWN_ID, Code.ENTRY_GONE]
 
 
-def test_a_total_stays_below_the_limit_of_totals():
-    # Totals are below 1e12 credits; one unit price times one quantity can reach 1e18.
+@pytest.mark.parametrize(("quantity", "price"), [(2000, 499_999_999), ("1999.999999", 500_000_000)])
+def test_a_total_just_below_the_limit_of_totals_is_traded_exactly(quantity, price):
     world = World()
-    try:
-        world.request("a", 999_999_999, 999_999_999)
-        world.offer("s", 999_999_999, 999_999_999)
-        ((cleared,),) = world.clear().events.values()
-    except Rejection:
-        return
-    assert sum(fill.payment for fill in cleared.allocations) < 10**12
+    world.request("a", quantity, price)
+    world.offer("s", quantity, price)
+    ((cleared,),) = world.clear().events.values()
+    assert cleared.allocations[0].payment == D(quantity) * D(price)
+
+
+def test_entries_that_are_in_range_one_by_one_are_not_cleared_out_of_range_together():
+    world = World()
+    for i in range(2):
+        world.request(f"a{i}", 1500, 500_000_000)
+        world.offer(f"s{i}", 1500, 500_000_000)
+    refusal = world.refusal(AggregateDemand(agent="anyone", resources=("gpu",)))
+    assert (refusal.code, refusal.facts) == (Code.TOTAL_OUT_OF_RANGE, {"limit": "1,000,000,000,000"})
 
 
 entry = st.tuples(

@@ -24,7 +24,9 @@ from market_core.values import (
     largest_remainder,
     micros,
     plain,
+    rounded_up_together,
     shown,
+    total,
 )
 
 D = Decimal
@@ -206,6 +208,28 @@ def test_what_is_left_of_a_split_goes_to_the_largest_fractions_then_in_the_given
     assert largest_remainder(0, [0, 0]) == [0, 0]
     with pytest.raises(ValueError, match="nothing to split"):
         largest_remainder(1, [0, 0])
+
+
+@given(
+    st.lists(st.integers(0, 10**20), min_size=1, max_size=12),
+    st.sampled_from([1, 7, 10, 10**6]),
+    st.randoms(use_true_random=False),
+)
+def test_amounts_rounded_together_go_up_or_down_and_sum_to_their_sum_rounded_up(
+    numerators, denominator, random
+):
+    parts = rounded_up_together(numerators, denominator)
+    assert sum(parts) == -(-sum(numerators) // denominator)
+    assert all(abs(part - Fraction(n, denominator)) < 1 for part, n in zip(parts, numerators, strict=True))
+    moved = list(range(len(parts)))
+    random.shuffle(moved)
+    again = rounded_up_together([numerators[i] for i in moved], denominator, moved)
+    assert dict(zip(moved, again, strict=True)) == dict(enumerate(parts))
+
+
+@given(st.lists(amounts, max_size=6))
+def test_a_total_is_the_exact_sum(some):
+    assert Fraction(total(some)) == sum(map(Fraction, some))
 
 
 CEST = timezone(timedelta(hours=2))

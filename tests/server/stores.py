@@ -72,6 +72,10 @@ class Failing(MemoryStore):
         self._check("load")
         return await super().load(stream, after)
 
+    async def tail(self, stream: str) -> Sequence[Recorded]:
+        self._check("tail")
+        return await super().tail(stream)
+
     async def remembered(self, agent: str, key: str):
         self._check("remembered")
         return await super().remembered(agent, key)
@@ -94,5 +98,10 @@ class CountingSqlite(SqliteStore):
 
     async def load(self, stream: str, after: int = 0) -> Sequence[Recorded]:
         events = await super().load(stream, after)
+        self.loaded += len(events)
+        return events
+
+    async def tail(self, stream: str) -> Sequence[Recorded]:
+        events = await super().tail(stream)
         self.loaded += len(events)
         return events

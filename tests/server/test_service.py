@@ -203,7 +203,7 @@ async def test_more_streams_than_the_cache_holds_are_still_read_right():
     async with services(MemoryStore()) as (service,):
         rows = [RequestResources(agent="p", resource=f"r{n}", quantity=1) for n in range(2100)]
         await service.execute_each(rows, lambda outcomes: Answer("", {}))
-        assert len(service._cache) <= 2000
+        assert len(service._streams._cache) <= 2000
         first = await service.see(["resource/r0"], lambda states, _: len(states["resource/r0"].demand))
         assert first == 1
 

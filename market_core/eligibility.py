@@ -1,0 +1,71 @@
+"""Which bids an auction takes, and what they score: yes or no at submission, then a number in credits."""
+
+from decimal import Decimal
+
+from market_core.agent import Agent
+from market_core.commands import Condition, SubmitBid
+from market_core.events import Attributes, AuctionCreated
+from market_core.mechanisms import scoring
+from market_core.rejections import Code, Rejection
+from market_core.values import TOTAL_LIMIT, from_micros, micros, plain
+
+
+def eligible_attributes(command: SubmitBid, terms: AuctionCreated, provider: Agent) -> Attributes:
+    """Return the attributes that a bid rests on: its own, before those of the card that the auction asks for.
+
+    Raises the Rejection that applies first where the bid is not eligible.
+    """
+    missing = [name for name in terms.requirements.capabilities if name not in provider.capabilities]
+    if missing:
+        raise Rejection(Code.MISSING_CAPABILITY, missing=missing)
+    wanted = terms.requirements.attributes
+    asked = {*wanted, *(bonus.attribute for bonus in terms.scoring.attribute_bonus)}
+    own = command.attributes
+    attributes = {name: value for name, value in provider.attributes.items() if name in asked} | own
+    unmet = [name for name, condition in wanted.items() if not _meets(attributes.get(name), condition)]
+    if unmet:
+        raise Rejection(Code.MISSING_ATTRIBUTE, missing=unmet)
+    if terms.scoring.time_price and command.estimated_time is None:
+        raise Rejection(Code.ESTIMATED_TIME_REQUIRED)
+    if terms.scoring.quality_price and command.quality is None:
+        raise Rejection(Code.QUALITY_REQUIRED)
+    if terms.max_price is not None and command.cost > terms.max_price:
+        raise Rejection(Code.BID_ABOVE_MAX_PRICE, max_price=plain(terms.max_price))
+    return attributes
+
+
+def _meets(value: bool | int | float | str | None, condition: Condition) -> bool:
+    least, most = condition.min, condition.max
+    assert not isinstance(least, bool | str)  # Condition has checked both
+    assert not isinstance(most, bool | str)
+    return scoring.meets(
+        value,
+        equals=condition.equals,
+        least=least,
+        most=most,
+        any_of=condition.any_of,
+        optional=condition.optional,
+    )
+
+
+def bid_score(command: SubmitBid, terms: AuctionCreated, attributes: Attributes) -> Decimal:
+    """Return the bid's score in credits; raise `score_out_of_range` where it is beyond all totals."""
+    weights = terms.scoring
+    bonus = sum(
+        micros(row.bonus)
+        for row in weights.attribute_bonus
+        if row.attribute in attributes and _meets(attributes[row.attribute], row.when)
+    )
+    score = from_micros(
+        scoring.score(
+            micros(command.cost),
+            time=micros(command.estimated_time or Decimal(0)),
+            time_price=micros(weights.time_price),
+            quality=micros(command.quality or Decimal(0)),
+            quality_price=micros(weights.quality_price),
+            bonus=bonus,
+        )
+    )
+    if abs(score) >= TOTAL_LIMIT:
+        raise Rejection(Code.SCORE_OUT_OF_RANGE)
+    return score

@@ -1,0 +1,210 @@
+"""The inbox: where an agent stands, and what is new for it."""
+
+import json
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any
+
+import anyio
+from pydantic import BaseModel, Field
+
+from market_core.agent import Agent
+from market_core.commands import Model
+from market_core.handle import States, agent_stream
+from market_core.rejections import Code, Rejection
+from market_core.values import plain, total
+from server.ports import Found, Posted, Query, Reader
+from server.projection import epoch
+from server.tools import answers
+from server.tools.reading import CursorField, auction_row, numbers, position
+from server.tools.registry import Call, reading
+
+
+class GetInbox(Model):
+    """Arguments of inbox."""
+
+    cursor: CursorField = ""
+    wait: Annotated[float, Field(ge=0, le=50, description="seconds to wait for news, at most 50")] = 0
+    agent: str = ""
+
+
+_NEWS: dict[str, tuple[str, str]] = {
+    "auction_created": ("a new auction asks for a capability of yours", "get_auction, then submit_bid"),
+    "invited": ("you are invited to bid", "get_auction, then submit_bid"),
+    "bid_submitted": ("a bid came in", "get_auction shows the number of bids; award decides"),
+    "bid_withdrawn": ("a bid was withdrawn", "get_auction shows the number of bids"),
+    "auction_closed": ("bidding has ended in an auction you bid on", "wait for the award"),
+    "auction_to_award": ("bidding in your auction has ended", "preview_award to look, award to decide"),
+    "auction_cancelled": ("an auction you bid on was cancelled", "list_auctions shows others"),
+    "auction_awarded": (
+        "an auction you bid on was awarded",
+        "get_auction shows winner, payment and your rank",
+    ),
+    "auction_unsold": ("an auction you bid on ended unsold", "list_auctions shows others"),
+    "bid_won": ("your bid won: deliver the work", "get_auction shows the payment and the task"),
+    "outcome_reported": ("the buyer reported how your work went", "get_auction shows the report"),
+    "resource_declared": ("the operator declared a resource you trade in", "get_resource shows it"),
+    "demand_posted": ("new demand for a resource you trade in", "get_resource, or aggregate_demand"),
+    "offer_posted": ("a new offer of a resource you trade in", "get_resource, or aggregate_demand"),
+    "entry_withdrawn": ("somebody withdrew from a book you trade in", "get_resource shows what is left"),
+    "demand_lapsed": ("your demand lapsed", "request_resources posts it again"),
+    "offer_lapsed": ("your offer lapsed", "offer_resources posts it again"),
+    "demand_allocated": ("your demand was allocated", "get_resource shows what is left of it"),
+    "offer_sold": ("your offer sold", "get_resource shows what is left of it"),
+    "resource_cleared": ("a resource you trade in was cleared", "get_resource shows price and rest"),
+}
+"""What each kind of notice says to the agent that reads it, and the call that makes sense then."""
+_ROWS = 20
+_NOTICES = 1000  # looked through for one answer: many bids in one auction are one piece of news
+
+
+@reading("Inbox", GetInbox, answers.Inbox)
+async def inbox(ask: GetInbox, call: Call) -> tuple[BaseModel, str]:
+    """Show where you stand and what is new: your auctions, bids, demand, offers, work to deliver or to report.
+
+    With wait it returns as soon as there is news, or when the time is over. Pass next_cursor the next time to get
+    only what came since. Changes nothing.
+    """
+    if not ask.agent:
+        raise Rejection(Code.AGENT_REQUIRED)
+    after = position(ask.cursor)
+    if ask.wait:
+        with anyio.move_on_after(ask.wait):
+            await _until_news(ask.agent, after, call)
+    return await _inbox(ask.agent, after, call)
+
+
+async def _until_news(agent: str, after: int | None, call: Call) -> None:
+    """Return once there is news above `after`; without a cursor, news from now on."""
+    store = call.service.store
+    since = await store.last_position() if after is None else after
+    reader = await _reader(agent, call)
+    while not await store.notices(reader, since, 1):
+        await store.watch()
+        reader = await _reader(agent, call)
+
+
+async def _reader(agent: str, call: Call) -> Reader:
+    def view(states: States, _now: datetime) -> Reader:
+        card = states[agent_stream(agent)]
+        assert isinstance(card, Agent)  # by its stream's name
+        return Reader((agent, *(f"cap:{name}" for name in sorted(card.capabilities))), agent)
+
+    return await call.service.see([agent_stream(agent)], view)
+
+
+async def _inbox(agent: str, after: int | None, call: Call) -> tuple[BaseModel, str]:
+    store, now = call.service.store, epoch(call.service.clock.now())
+    latest = await store.last_position()
+    news, last = _news(
+        await store.notices(await _reader(agent, call), after, _NOTICES), newest_first=after is None
+    )
+
+    async def rows(kind: str, make: Callable[[Found], dict[str, Any]], **more: Any) -> list[dict[str, Any]]:
+        page = await store.find(Query(kind, now=now, limit=_ROWS, **more))
+        return [make(found) for found in page.found]
+
+    live: tuple[str, ...] = ("open", "closed")
+    to_report = await rows("award", _award_row, tag=f"buyer:{agent}", status=("to_deliver",))
+    made = answers.Inbox(
+        agent=agent,
+        auctions=await rows("auction", lambda f: _own_auction(f, now), owner=agent, status=live),
+        bids=await rows("bid", _bid_row, owner=agent, status=("standing",), parent_status=live),
+        to_deliver=await rows("award", _award_row, owner=agent, status=("to_deliver",)),
+        to_report=to_report,
+        demand=await rows("demand", _entry_row, owner=agent, status=("open",)),
+        offers=await rows("offer", _entry_row, owner=agent, status=("open",)),
+        credits_promised=total(Decimal(str(row["payment"])) for row in to_report),
+        news=news,
+        next_cursor=str(latest if last is None or after is None else last),
+    )
+    return made, _inbox_text(made)
+
+
+def _own_auction(found: Found, now: int) -> dict[str, Any]:
+    row = auction_row(found, now)
+    return {"auction_id": row.auction_id, "status": row.status, "bids": row.bids, "task": row.task}
+
+
+def _bid_row(found: Found) -> dict[str, Any]:
+    body = json.loads(found.summary.body)
+    cost = numbers(Decimal(body["cost"]))
+    return {
+        "bid_id": body["bid_id"],
+        "auction_id": found.summary.parent,
+        "cost": cost,
+        "task": answers.cell(body["task"]),
+    }
+
+
+def _award_row(found: Found) -> dict[str, Any]:
+    body = json.loads(found.summary.body)
+    return {
+        "auction_id": found.summary.parent,
+        "provider": found.summary.owner,
+        "buyer": body["buyer"],
+        "payment": numbers(Decimal(body["payment"])),
+        "task": answers.cell(body["task"]),
+    }
+
+
+def _entry_row(found: Found) -> dict[str, Any]:
+    body = json.loads(found.summary.body)
+    row = {"id": found.summary.id, "resource": body["resource"], "left": numbers(Decimal(body["left"]))}
+    return row | ({} if body["limit"] is None else {"limit": numbers(Decimal(body["limit"]))})
+
+
+def _news(posted: Sequence[Posted], *, newest_first: bool) -> tuple[list[answers.News], int | None]:
+    """Return notices as news, each thing told once, and the position to go on from if there is more.
+
+    Of several of one kind about one thing the newest stands; who won need not hear of the award again.
+    """
+    newest = {(item.notice.kind, item.notice.ref): item for item in posted}
+    told = sorted(newest.values(), key=lambda item: item.position)
+    told = [
+        item
+        for item in told
+        if item.notice.kind != "auction_awarded" or ("bid_won", item.notice.ref) not in newest
+    ]
+    more = len(told) > _ROWS or len(posted) == _NOTICES
+    told = told[-_ROWS:] if newest_first else told[:_ROWS]
+    rows = [
+        answers.News(
+            what=item.notice.kind,
+            id=item.notice.ref,
+            why=_NEWS[item.notice.kind][0] + _amounts(json.loads(item.notice.body)),
+            next=_NEWS[item.notice.kind][1],
+        )
+        for item in told
+    ]
+    return rows, told[-1].position if more else None
+
+
+def _amounts(body: dict[str, Any]) -> str:
+    return f": {body['quantity']} for {body['payment']} credits" if "quantity" in body else ""
+
+
+def _inbox_text(made: answers.Inbox) -> str:
+    if made.news:
+        news = "News:\n" + answers.table(
+            ["what", "id", "why", "next"], ([n.what, n.id, n.why, n.next] for n in made.news)
+        )
+    else:
+        news = "No news."
+    parts = [news]
+    titles = {
+        "auctions": "Your auctions",
+        "bids": "Your bids",
+        "to_deliver": "You are to deliver",
+        "to_report": "You are to report (report_outcome)",
+        "demand": "Your demand",
+        "offers": "Your offers",
+    }
+    for name, title in titles.items():
+        rows = getattr(made, name)
+        if rows:
+            parts.append(f"{title}:\n" + answers.table(list(rows[0]), (row.values() for row in rows)))
+    if made.credits_promised:
+        parts.append(f"Credits promised under awards not yet reported: {plain(made.credits_promised)}.")
+    return "\n\n".join(parts) + f"\nNext: inbox with cursor={made.next_cursor} and wait for what comes."
