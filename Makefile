@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 CODE := market_core server tests benchmarks docs
 
-.PHONY: help demo test check format docs soak bench clean
+.PHONY: help demo test check lint format docs soak bench clean
 help:            ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -28,13 +28,14 @@ demo: $(READY)   ## run the demonstration: three auctions and a clearing, throug
 test: $(READY)   ## run the tests
 	@$(BIN)/python -m pytest
 
-check: $(READY)  ## the whole gate: format, lint, types, import rules, docs, tests
+check: lint test ## the whole gate: format, lint, types, import rules, docs, the contractors, tests
+
+lint: $(READY)   ## the gate without the tests
 	@$(BIN)/ruff format --check $(CODE)
 	@$(BIN)/ruff check $(CODE)
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python docs/generate.py --check
-	@$(BIN)/python -m pytest
 	@$(BIN)/python benchmarks/contractors.py --check
 
 format: $(READY) ## format the code and mend what can be mended

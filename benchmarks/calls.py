@@ -39,8 +39,8 @@ class Size:
     rounds: int
 
 
-FULL = Size(sequential=400, at_once=1600, rounds=9)
-QUICK = Size(sequential=100, at_once=320, rounds=3)
+FULL = Size(sequential=100, at_once=480, rounds=15)
+QUICK = Size(sequential=50, at_once=320, rounds=5)
 
 
 @dataclass(frozen=True)
@@ -149,15 +149,17 @@ async def over_stdio(folder: Path, size: Size) -> list[list[str]]:
         ours = await _side(await stack.enter_async_context(Client(market(folder / "stdio.db"))))
         one = await compare(noop, ours, sequential, size.sequential, size.rounds)
         many = await compare(noop, ours, at_once, size.at_once, size.rounds)
-        rows = [await batches(ours, 10) for _ in range(size.rounds)]
-        single = statistics.median(one.market)
-        gain = statistics.median(rows) / single
+        singles, rows = [], []
+        for _ in range(size.rounds):
+            singles.append(await sequential(ours, size.sequential))
+            rows.append(await batches(ours, 5))
+    gain = statistics.median(b / a for a, b in zip(singles, rows, strict=True))
     return [
         one.row("stdio, one after another", 0.65),
         many.row(f"stdio, {AT_ONCE} at once", 0.80),
         [
-            f"submit_bids, {ROWS} rows (against single calls)",
-            f"{single:,.0f}",
+            f"bids in submit_bids of {ROWS}, against single ones",
+            f"{statistics.median(singles):,.0f}",
             f"{statistics.median(rows):,.0f}",
             f"{gain:.1f}",
             ">= 20",

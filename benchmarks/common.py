@@ -46,8 +46,10 @@ def verdict(met: bool) -> str:
 
 
 def machine() -> str:
-    """Return one line about the machine."""
-    return f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()} {platform.system()}"
+    """Return one line about the machine, with the load (of one minute) that was there before us."""
+    load = f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
+    system = f"{platform.machine()} {platform.system()}"
+    return f"Python {platform.python_version()}, {os.cpu_count()} cores, {system}, load {load}"
 
 
 def file_system(path: Path) -> str:

@@ -75,6 +75,7 @@ def _resident(pid: int) -> float:
 
 async def measure(times: int) -> None:
     """Start both `times` times by turns and print the table."""
+    print(machine())
     starts: dict[str, list[Start]] = {"bare": [], "market": []}
     with tempfile.TemporaryDirectory() as folder:
         servers = {
@@ -86,7 +87,6 @@ async def measure(times: int) -> None:
         for turn in range(times):
             for name in sorted(servers, reverse=bool(turn % 2)):
                 starts[name].append(await start(servers[name]))
-    print(machine())
     seconds = {name: [one.seconds for one in runs] for name, runs in starts.items()}
     memory = {name: statistics.median(one.memory for one in runs) for name, runs in starts.items()}
     rows = [

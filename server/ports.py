@@ -1,6 +1,6 @@
 """What the shell needs from outside: a store of events, a clock, a source of ids. And how they say no."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -81,6 +81,23 @@ class Transaction:
     summaries: tuple[Summary, ...] = ()
     notices: tuple[Notice, ...] = ()
     remember: Remembered | None = None
+
+
+def keep_those_that_hold(batch: Sequence[Transaction], keep: Callable[[Transaction], bool]) -> frozenset[int]:
+    """Do `keep`, which says whether it did, for the transactions in order; return the positions of the stale.
+
+    What was built on a stale one is stale too, even if another writer has meanwhile brought the stream to
+    the very version that it expects.
+    """
+    stale: set[int] = set()
+    lost: set[str] = set()
+    for position, transaction in enumerate(batch):
+        written = {write.stream for write in transaction.writes}
+        read = {stream for stream, _ in transaction.guards}
+        if lost & (written | read) or not keep(transaction):
+            stale.add(position)
+            lost |= written
+    return frozenset(stale)
 
 
 @dataclass(frozen=True, slots=True)

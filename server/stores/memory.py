@@ -17,6 +17,7 @@ from server.ports import (
     Snapshot,
     Summary,
     Transaction,
+    keep_those_that_hold,
 )
 
 
@@ -42,16 +43,11 @@ class MemoryStore:
 
     async def commit(self, batch: Sequence[Transaction]) -> frozenset[int]:
         """Keep the transactions that hold, in order; return the positions of the others."""
-        stale = set()
-        for position, transaction in enumerate(batch):
-            if self._holds(transaction):
-                self._keep(transaction)
-            else:
-                stale.add(position)
+        stale = keep_those_that_hold(batch, self._keep)
         if len(stale) < len(batch):
             self._changed.set()
             self._changed = anyio.Event()
-        return frozenset(stale)
+        return stale
 
     def _holds(self, transaction: Transaction) -> bool:
         versions = [(write.stream, write.expected) for write in transaction.writes]
@@ -61,7 +57,9 @@ class MemoryStore:
             for stream, version in (*versions, *transaction.guards)
         ) and (known is None or (known.agent, known.key) not in self._remembered)
 
-    def _keep(self, transaction: Transaction) -> None:
+    def _keep(self, transaction: Transaction) -> bool:
+        if not self._holds(transaction):
+            return False
         for write in transaction.writes:
             self._events.setdefault(write.stream, []).extend(write.events)
         for summary in transaction.summaries:
@@ -72,6 +70,7 @@ class MemoryStore:
         self._notices.extend(transaction.notices)
         if transaction.remember:
             self._remembered[transaction.remember.agent, transaction.remember.key] = transaction.remember
+        return True
 
     async def find(self, query: Query) -> Page:
         """Return a page of summaries, newest first."""

@@ -27,6 +27,7 @@ from server.ports import (
     StoreUnavailable,
     Summary,
     Transaction,
+    keep_those_that_hold,
 )
 
 FORMAT = 1
@@ -50,8 +51,9 @@ CREATE TABLE summaries (
 CREATE INDEX summaries_by_owner ON summaries (owner, kind, status) WHERE owner != '';
 CREATE INDEX summaries_by_parent ON summaries (parent, kind, status) WHERE parent != '';
 CREATE INDEX summaries_by_until ON summaries (until) WHERE status = 'open' AND until IS NOT NULL;
-CREATE INDEX summaries_by_status ON summaries (kind, status) WHERE kind IN ('auction', 'agent', 'resource');
-CREATE TABLE tags (tag TEXT NOT NULL, position INTEGER NOT NULL, PRIMARY KEY (tag, position)) WITHOUT ROWID;
+CREATE INDEX summaries_by_kind ON summaries (kind, position);
+CREATE TABLE tags (position INTEGER NOT NULL, tag TEXT NOT NULL, PRIMARY KEY (position, tag)) WITHOUT ROWID;
+CREATE INDEX tags_by_tag ON tags (tag, position);
 CREATE TABLE notices (
     position INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, kind TEXT NOT NULL, ref TEXT NOT NULL,
     by TEXT NOT NULL, body TEXT NOT NULL
@@ -120,7 +122,7 @@ class SqliteStore:
         db = self._connection
         db.execute("BEGIN IMMEDIATE")
         try:
-            stale = frozenset(i for i, transaction in enumerate(batch) if not _keep(db, transaction))
+            stale = keep_those_that_hold(batch, lambda transaction: _keep(db, transaction))
             db.execute("COMMIT")
         except BaseException:
             with suppress(sqlite3.Error):
@@ -155,9 +157,10 @@ class SqliteStore:
         if query.before is not None:
             source, values = f"{source} AND s.position < :before", {**values, "before": query.before}
         rows = await self._rows(
-            "SELECT s.position, s.kind, s.id, s.stream, s.owner, s.parent, s.status, s.until, s.tags, s.body, "
-            "(SELECT count(*) FROM summaries b WHERE b.parent = s.id AND b.kind = 'bid' AND b.status = 'standing') "
-            f"{source} ORDER BY s.position DESC LIMIT :limit",
+            "SELECT *, (SELECT count(*) FROM summaries b WHERE b.parent = page.id AND b.parent != '' "
+            "AND b.kind = 'bid' AND b.status = 'standing') FROM ("
+            "SELECT s.position, s.kind, s.id, s.stream, s.owner, s.parent, s.status, s.until, s.tags, s.body "
+            f"{source} ORDER BY s.position DESC LIMIT :limit) page ORDER BY page.position DESC",
             {**values, "limit": query.limit},
         )
         return Page(tuple(_found(row) for row in rows), total)
@@ -304,7 +307,7 @@ def _keep_summary(db: sqlite3.Connection, summary: Summary) -> None:
     row = db.execute(
         "INSERT INTO summaries (kind, id, stream, owner, parent, status, until, tags, body) "
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (kind, id) DO UPDATE SET "
-        "owner = excluded.owner, parent = excluded.parent, status = excluded.status, until = excluded.until, "
+        "stream = excluded.stream, owner = excluded.owner, parent = excluded.parent, status = excluded.status, until = excluded.until, "
         "tags = excluded.tags, body = excluded.body RETURNING position",
         (
             summary.kind,
@@ -318,18 +321,21 @@ def _keep_summary(db: sqlite3.Connection, summary: Summary) -> None:
             summary.body,
         ),
     ).fetchone()
-    if summary.tags or summary.kind == "agent":
-        db.execute("DELETE FROM tags WHERE position = ?", row)
-        db.executemany("INSERT OR IGNORE INTO tags VALUES (?, ?)", [(tag, row[0]) for tag in summary.tags])
+    db.execute("DELETE FROM tags WHERE position = ?", row)
+    db.executemany("INSERT OR IGNORE INTO tags VALUES (?, ?)", [(row[0], tag) for tag in summary.tags])
 
 
 def _search(query: Query) -> tuple[str, dict[str, object]]:
     """Return the FROM and WHERE of a query (without `before`) and its named values."""
-    values: dict[str, object] = {"kind": query.kind, "now": query.now}
-    joins, tests = "", ["s.kind = :kind"]
+    values: dict[str, object] = {"now": query.now}
+    values["kind"] = query.kind
+    # A plus keeps the planner from the index by kind where another is the better.
+    narrow = query.owner or query.parent or query.tag
+    joins, tests = "", ["+s.kind = :kind" if narrow else "s.kind = :kind"]
     for name, value in (("id", query.id), ("owner", query.owner), ("parent", query.parent)):
         if value:
-            tests.append(f"s.{name} = :{name}")
+            # The second half is true anyway, and lets the partial index serve.
+            tests.append(f"s.{name} = :{name} AND s.{name} != ''")
             values[name] = value
     if query.tag:
         joins += " JOIN tags t ON t.position = s.position AND t.tag = :tag"

@@ -53,9 +53,10 @@ def test_the_version_is_told(market: CommandLine) -> None:
     assert said.out.startswith("agent-market")
 
 
-def test_a_reader_that_goes_away_is_no_error(db: Path) -> None:
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_a_reader_that_goes_away_is_no_error(db: Path, form: tuple[str, ...]) -> None:
     with subprocess.Popen(
-        [sys.executable, "-m", "server", "auctions", "--db", str(db)],
+        [sys.executable, "-m", "server", "auctions", "--db", str(db), *form],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

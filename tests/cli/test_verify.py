@@ -232,9 +232,21 @@ def test_a_head_is_renewed_by_comparing_and_exporting_at_once(
     assert json.loads(head.read_text())["resource/tokens"]["version"] == 1
 
 
+_HASH = "0" * 64
+
+
 @pytest.mark.parametrize(
     "text",
-    ["", "[]", "{", '{"a": 1}', '{"a": {"version": 0, "hash": ""}}', '{"a": {"version": true, "hash": "x"}}'],
+    [
+        "",
+        "[]",
+        "{",
+        '{"a": 1}',
+        '{"a": {"version": 1}}',
+        '{"a": {"version": 1, "hash": "0"}}',
+        f'{{"a": {{"version": 0, "hash": "{_HASH}"}}}}',
+        f'{{"a": {{"version": true, "hash": "{_HASH}"}}}}',
+    ],
 )
 def test_a_file_that_is_no_head_is_named_and_nothing_is_called_sound(
     market: CommandLine, db: Path, tmp_path: Path, text: str

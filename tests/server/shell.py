@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import jsonschema
 from mcp import Client
+from mcp.types import Tool
 
 from market_core.canonical import GENESIS, chain_hash
 from market_core.handle import evolve, new_state
@@ -103,6 +104,7 @@ class Shop:
         self.service = service
         self.store = service.store
         self.clock = clock
+        self.tools: dict[str, Tool] = {}
 
     async def call(self, tool: str, **arguments):
         return await self.client.call_tool(tool, arguments)
@@ -112,8 +114,8 @@ class Shop:
         result = await self.call(tool, **arguments)
         text, content = result.content[0].text, result.structured_content
         assert not result.is_error, text
-        (made,) = [made for made in (await self.client.list_tools()).tools if made.name == tool]
-        jsonschema.validate(content, made.output_schema)
+        self.tools = self.tools or {made.name: made for made in (await self.client.list_tools()).tools}
+        jsonschema.validate(content, self.tools[tool].output_schema)
         assert not list(nulls(content)), "a null in the answer"
         check_text(text)
         return text, content
@@ -131,7 +133,12 @@ class Shop:
         text, content = result.content[0].text, result.structured_content
         assert result.is_error, text
         assert set(content) - {"retry_after"} == {"code", "message", "facts", "next", "transient"}, text
-        assert text == f"Refused ({content['code']}): {content['message']}.\nNext: {content['next']}."
+        first, *named, last = text.splitlines()
+        assert first == f"Refused ({content['code']}): {content['message']}."
+        assert named == [
+            f"missing: {json.dumps(names)}" for names in [content["facts"].get("missing")] if names
+        ]
+        assert last == f"Next: {content['next']}."
         assert await contents(self.store) == before, f"{content['code']} changed something"
         return content
 

@@ -150,3 +150,9 @@ async def test_a_value_written_in_another_way_is_the_same_request():
             await shop.both("create_auction", task="t", max_price="5.0", agent="a", idempotency_key="k")
             == first
         )
+
+
+async def test_an_agent_id_with_space_around_it_is_the_same_agent():
+    async with market() as shop:
+        first = await shop.both("create_auction", task="t", agent="a", idempotency_key="k")
+        assert await shop.both("create_auction", task="t", agent=" a ", idempotency_key="k") == first

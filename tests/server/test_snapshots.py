@@ -1,0 +1,158 @@
+"""Recorded by one command, compared by every run: the tool surface, and whole market stories as agents read them."""
+
+import json
+
+import pytest
+
+from market_core.commands import DeclareResource
+from tests.server.shell import Shop, market, said
+from tests.server.test_tool_surface import surface
+
+
+async def test_the_tool_surface_is_as_recorded(golden):
+    tools = await surface()
+    for name, tool in tools.items():
+        golden(f"tools/{name}.json", json.dumps(tool, indent=2, ensure_ascii=False) + "\n")
+    golden("tools/order.txt", "\n".join(tools) + "\n")
+
+
+class Story:
+    """Writes down every call and the text of its answer."""
+
+    def __init__(self, shop: Shop, title: str) -> None:
+        self.shop = shop
+        self.lines = [title, "=" * len(title), ""]
+
+    def says(self, text: str) -> None:
+        self.lines += [f"-- {text}", ""]
+
+    def waits(self, seconds: float) -> None:
+        self.shop.clock.wait(seconds)
+        self.says(f"{seconds} seconds pass: it is {self.shop.clock.now():%H:%M:%S}")
+
+    async def does(self, agent: str, tool: str, **arguments) -> None:
+        """Let an agent make a call, accepted or refused, and write both down."""
+        given = ", ".join(
+            f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in arguments.items()
+        )
+        result = await self.shop.call(tool, **({"agent": agent} if agent else {}), **arguments)
+        self.lines += [f"{agent or 'anybody'}> {tool}({given})", *result.content[0].text.splitlines(), ""]
+
+    def text(self) -> str:
+        return "\n".join(self.lines)
+
+
+async def a_review_is_bought(story: Story) -> None:
+    skill = {"capabilities": ["code review"]}
+    await story.does(
+        "ann",
+        "register_agent",
+        **skill,
+        description="Reviews Python.\nFast.",
+        attributes={"language": "python"},
+    )
+    await story.does("bob/reviewer", "register_agent", **skill, attributes={"language": "python"})
+    task = {"task": "Review the parser", "description": "Every finding with a line number."}
+    terms = {
+        "requirements": {**skill, "attributes": {"language": "python"}},
+        "max_price": 20,
+        "closes_in": 600,
+    }
+    await story.does("buyer", "create_auction", **task, **terms)
+    await story.does("ann", "inbox")
+    await story.does("ann", "get_auction", auction_id="auc_t3")
+    await story.does("carl", "submit_bid", auction_id="auc_t3", cost=1)
+    await story.does("bob/reviewer", "submit_bid", auction_id="auc_t3", cost=25)
+    await story.does("bob/reviewer", "submit_bid", auction_id="auc_t3", cost=14.5)
+    await story.does("ann", "submit_bid", auction_id="auc_t3", cost=12, note="I know this parser.")
+    await story.does("buyer", "inbox")
+    await story.does("buyer", "award", auction_id="auc_t3")
+    story.waits(600)
+    await story.does("ann", "withdraw", id="bid_t3_t7")
+    await story.does("buyer", "preview_award", auction_id="auc_t3")
+    await story.does("buyer", "award", auction_id="auc_t3")
+    await story.does("ann", "inbox")
+    await story.does("bob/reviewer", "get_auction", auction_id="auc_t3")
+    await story.does(
+        "buyer", "report_outcome", auction_id="auc_t3", success=True, actual_time=420, reference="pr/7"
+    )
+    await story.does("", "get_agent", agent_id="ann")
+    await story.does("", "list_auctions")
+
+
+async def prices_on_time_and_second_price(story: Story) -> None:
+    scoring = {
+        "time_price": 0.01,
+        "quality_price": 4,
+        "attribute_bonus": [{"attribute": "signed", "bonus": 1.5}],
+    }
+    await story.does("", "list_auctions")
+    await story.does(
+        "buyer",
+        "create_auction",
+        task="Translate the manual",
+        scoring=scoring,
+        payment_rule="second_price",
+        max_price=30,
+    )
+    bid = {"auction_id": "auc_t1", "quality": 0.9}
+    await story.does("ann", "submit_bid", **bid, cost=10)
+    await story.does("ann", "submit_bid", **bid, cost=10, estimated_time=600)
+    await story.does("bob", "submit_bid", **bid, cost=11, estimated_time=300, attributes={"signed": True})
+    rows = [{**bid, "cost": 31, "estimated_time": 1}, {**bid, "cost": 9, "estimated_time": 900}]
+    await story.does("carl", "submit_bids", bids=rows)
+    await story.does("ann", "submit_bid", **bid, cost=9.5, estimated_time=600, replaces="bid_t1_t3")
+    await story.does("carl", "withdraw", id="bid_t1_t6")
+    await story.does("buyer", "preview_award", auction_id="auc_t1")
+    await story.does("buyer", "close_auction", auction_id="auc_t1")
+    await story.does("buyer", "preview_award", auction_id="auc_t1")
+    await story.does("buyer", "award", auction_id="auc_t1")
+    await story.does("ann", "get_auction", auction_id="auc_t1")
+    await story.does("buyer", "report_outcome", auction_id="auc_t1", success=False, note="never came")
+    await story.does("buyer", "create_auction", task="Nobody wants this")
+    await story.does("buyer", "award", auction_id="auc_t10")
+    await story.does("buyer", "create_auction", task="Changed my mind")
+    await story.does("buyer", "withdraw", id="auc_t12")
+    await story.does("buyer", "inbox")
+
+
+async def gpu_hours_are_shared(story: Story) -> None:
+    await story.shop.service.execute(DeclareResource(resource="GPU hours", unit="hour"), said)
+    story.says("the operator has declared: GPU hours, in hours")
+    await story.does("", "get_resource")
+    for agent, quantity, limit in [("ann", 10, 4), ("bob", 6, 3), ("carl", 8, 2.5), ("dora", 5, 1)]:
+        await story.does(
+            agent, "request_resources", resource="gpu-hours", quantity=quantity, max_unit_price=limit
+        )
+    await story.does("cluster-a", "offer_resources", resource="GPU Hours", quantity=12, unit_price=1.2)
+    await story.does("cluster-b", "offer_resources", resource="gpu hours", quantity=7.5, unit_price=2)
+    soon = {"unit_price": 3.5, "available_until": "2026-11-23T12:05:00Z"}
+    await story.does("cluster-c", "offer_resources", resource="gpu hours", quantity=20, **soon)
+    await story.does("ann", "get_resource", resource="gpu-hours")
+    await story.does("", "aggregate_demand", resources=["gpu hours"])
+    await story.does("operator", "aggregate_demand", resources=["gpu hours", "tokens"])
+    await story.does("carl", "inbox")
+    await story.does("cluster-b", "inbox")
+    story.waits(300)
+    await story.does("cluster-c", "withdraw", id="off_gpu-hours_t8")
+    await story.does("dora", "withdraw", id="dem_gpu-hours_t5")
+    await story.does("", "get_resource", resource="gpu hours")
+
+
+STORIES = {
+    "a_review_is_bought": a_review_is_bought,
+    "prices_on_time_and_second_price": prices_on_time_and_second_price,
+    "gpu_hours_are_shared": gpu_hours_are_shared,
+}
+
+
+@pytest.mark.parametrize("name", STORIES)
+async def test_a_market_story_reads_as_recorded(name, golden):
+    told = []
+    for mode in ("auto", "legacy"):
+        async with market(mode) as shop:
+            story = Story(shop, name.replace("_", " ").capitalize())
+            await STORIES[name](story)
+            told.append(story.text())
+    assert told[0] == told[1]
+    golden(f"stories/{name}.txt", told[0])

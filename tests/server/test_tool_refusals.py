@@ -1,0 +1,296 @@
+"""Every refusal that a caller can meet, through a client: its code, what to do next, and that nothing changed."""
+
+import json
+
+import pytest
+
+from market_core import Code
+from tests.server.shell import Shop, market
+
+MODES = pytest.mark.parametrize("mode", ["auto", "legacy"])
+LATER = "2026-11-23T12:10:00Z"
+UNSEEN = {"not_your_bid", "not_your_entry"}  # nothing may tell that such a thing exists
+NOT_FROM_A_CALL = {
+    "busy",
+    "store_unavailable",
+    "no_clock",
+    "resource_in_use",
+    "unknown_agent",
+    "too_many_bids",
+}
+
+
+async def a_busy_market(shop: Shop) -> dict[str, str]:
+    """Fill a market with an auction in every state, and two books; return the ids by name."""
+    ids = {
+        "open": await shop.create(max_price=10),
+        "timed": await shop.create(closes_in=600),
+        "over": await shop.create(closes_in=60),
+        "closed": await shop.create(),
+        "awarded": await shop.create(max_price=10),
+        "reported": await shop.create(),
+        "unsold": await shop.create(),
+        "cancelled": await shop.create(),
+        "invited": await shop.create(invite=["p", "acme/a"]),
+        "skilled": await shop.create(requirements={"capabilities": ["Code Review"]}),
+        "picky": await shop.create(requirements={"attributes": {"language": "python", "cores": {"min": 4}}}),
+        "fast": await shop.create(scoring={"time_price": 0.1}),
+        "good": await shop.create(scoring={"quality_price": 5}),
+        "dear": await shop.create(scoring={"time_price": 999_999_999}),
+    }
+    for name in ("open", "timed", "over", "closed", "awarded", "reported"):
+        ids[f"bid of p in {name}"] = await shop.bid(ids[name], "p", 5)
+    ids["withdrawn"] = await shop.bid(ids["open"], "r", 6)
+    await shop.ask("withdraw", agent="r", id=ids["withdrawn"])
+    ids["replaced"] = await shop.bid(ids["open"], "q", 6)
+    ids["bid of q in open"] = await shop.bid(ids["open"], "q", 7)
+    await shop.ask("close_auction", agent="buyer", auction_id=ids["closed"])
+    for name in ("awarded", "reported", "unsold"):
+        await shop.ask("award", agent="buyer", auction_id=ids[name])
+    await shop.ask("report_outcome", agent="buyer", auction_id=ids["reported"], success=True)
+    await shop.ask("withdraw", agent="buyer", id=ids["cancelled"])
+    for name, more in {"demand": {}, "gone": {}, "lapsed": {"needed_by": "2026-11-23T12:01:00Z"}}.items():
+        asked = {"agent": "p", "resource": "gpu", "quantity": 2, "max_unit_price": 3, **more}
+        ids[name] = (await shop.ask("request_resources", **asked))["demand_id"]
+    await shop.ask("withdraw", agent="p", id=ids["gone"])
+    asked = {"agent": "q", "resource": "gpu", "quantity": 2, "unit_price": 4}
+    ids["offer"] = (await shop.ask("offer_resources", **asked))["offer_id"]
+    await shop.ask("request_resources", agent="p", resource="cpu", quantity=1)
+    shop.clock.wait(60)
+    return ids
+
+
+CALLS = {
+    # Who acts
+    ("create_auction", "task=t"): "agent_required",
+    ("inbox", ""): "agent_required",
+    ("list_auctions", "mine=true"): "agent_required",
+    # Names
+    ("no_such_tool", ""): "unknown_tool",
+    ("get_auction", "auction_id={open} auctionid=x"): "unknown_argument",
+    ("award", "agent=buyer auction_id={open} winner=p"): "unknown_argument",
+    ("list_auctions", "idempotency_key=k"): "unknown_argument",
+    # Unknown, or not to be seen
+    ("get_auction", "auction_id=auc_x"): "unknown_auction",
+    ("submit_bid", "agent=p auction_id=auc_x cost=1"): "unknown_auction",
+    ("award", "agent=buyer auction_id={bid of p in open}"): "unknown_auction",
+    ("withdraw", "agent=buyer id=auc_x"): "unknown_auction",
+    ("withdraw", "agent=p id=bid_x_y"): "unknown_id",
+    ("withdraw", "agent=p id=nonsense"): "unknown_id",
+    ("withdraw", "agent=q id={bid of p in open}"): "unknown_id",
+    ("withdraw", "agent=buyer id={bid of p in open}"): "unknown_id",
+    ("withdraw", "agent=q id={demand}"): "unknown_id",
+    ("withdraw", "agent=p id={offer}"): "unknown_id",
+    ("withdraw", "agent=q id={gone}"): "unknown_id",
+    ("submit_bid", "agent=q auction_id={open} cost=1 replaces={bid of p in open}"): "unknown_id",
+    ("submit_bid", "agent=p auction_id={open} cost=1 replaces=bid_x_y"): "unknown_id",
+    ("get_resource", "resource=nothing"): "unknown_resource",
+    ("aggregate_demand", 'agent=p resources=["nothing"]'): "unknown_resource",
+    ("get_agent", "agent_id=nobody"): "unknown_agent",
+    # Not allowed
+    ("award", "agent=p auction_id={open}"): "not_the_buyer",
+    ("close_auction", "agent=p auction_id={open}"): "not_the_buyer",
+    ("preview_award", "agent=p auction_id={closed}"): "not_the_buyer",
+    ("preview_award", "auction_id={closed}"): "not_the_buyer",
+    ("report_outcome", "agent=p auction_id={awarded} success=true"): "not_the_buyer",
+    ("withdraw", "agent=p id={open}"): "not_the_buyer",
+    ("submit_bid", "agent=buyer auction_id={open} cost=1"): "own_auction",
+    ("submit_bid", "agent=buyer/2 auction_id={open} cost=1"): "own_auction",
+    ("submit_bid", "agent=Buyer auction_id={open} cost=1"): "own_auction",
+    ("submit_bid", "agent=q auction_id={invited} cost=1"): "not_invited",
+    ("submit_bid", "agent=acme auction_id={invited} cost=1"): "not_invited",
+    # The state it is in
+    ("submit_bid", "agent=p auction_id={closed} cost=1"): "auction_closed",
+    ("withdraw", "agent=p id={bid of p in closed}"): "auction_closed",
+    ("close_auction", "agent=buyer auction_id={closed}"): "auction_closed",
+    ("close_auction", "agent=buyer auction_id={over}"): "auction_closed",
+    ("submit_bid", "agent=p auction_id={awarded} cost=1"): "auction_awarded",
+    ("award", "agent=buyer auction_id={awarded}"): "auction_awarded",
+    ("withdraw", "agent=buyer id={awarded}"): "auction_awarded",
+    ("withdraw", "agent=p id={bid of p in awarded}"): "auction_awarded",
+    ("preview_award", "agent=buyer auction_id={awarded}"): "auction_awarded",
+    ("award", "agent=buyer auction_id={unsold}"): "auction_unsold",
+    ("report_outcome", "agent=buyer auction_id={unsold} success=true"): "auction_unsold",
+    ("submit_bid", "agent=p auction_id={cancelled} cost=1"): "auction_cancelled",
+    ("award", "agent=buyer auction_id={cancelled}"): "auction_cancelled",
+    ("withdraw", "agent=buyer id={cancelled}"): "auction_cancelled",
+    ("preview_award", "agent=buyer auction_id={open}"): "auction_open",
+    ("report_outcome", "agent=buyer auction_id={open} success=true"): "not_awarded",
+    ("report_outcome", "agent=buyer auction_id={over} success=true"): "not_awarded",
+    ("report_outcome", "agent=buyer auction_id={reported} success=false"): "outcome_reported",
+    ("submit_bid", "agent=r auction_id={open} cost=1 replaces={withdrawn}"): "bid_withdrawn",
+    ("withdraw", "agent=r id={withdrawn}"): "bid_withdrawn",
+    ("submit_bid", "agent=q auction_id={open} cost=1 replaces={replaced}"): "bid_replaced",
+    ("withdraw", "agent=q id={replaced}"): "bid_replaced",
+    ("withdraw", "agent=p id={gone}"): "entry_gone",
+    ("withdraw", "agent=p id={lapsed}"): "entry_gone",
+    ("aggregate_demand", 'agent=z resources=["gpu"]'): "nothing_to_clear",  # the prices do not meet
+    ("aggregate_demand", 'agent=z resources=["cpu"]'): "nothing_to_clear",  # no offer
+    # Time
+    ("submit_bid", "agent=p auction_id={over} cost=1"): "bidding_ended",
+    ("withdraw", "agent=p id={bid of p in over}"): "bidding_ended",
+    ("award", "agent=buyer auction_id={timed}"): "before_deadline",
+    ("close_auction", "agent=buyer auction_id={timed}"): "before_deadline",
+    ("create_auction", "agent=buyer task=t closes_at=2026-11-23T12:01:00Z"): "deadline_passed",
+    (
+        "request_resources",
+        "agent=p resource=gpu quantity=1 needed_by=2020-01-01T00:00:00Z",
+    ): "deadline_passed",
+    (
+        "offer_resources",
+        "agent=p resource=gpu quantity=1 unit_price=1 available_until=2026-11-23T12:00:59Z",
+    ): "deadline_passed",
+    # What the auction asks for
+    ("submit_bid", "agent=p auction_id={skilled} cost=1"): "missing_capability",
+    ("submit_bid", "agent=p auction_id={picky} cost=1"): "missing_attribute",
+    (
+        "submit_bid",
+        'agent=p auction_id={picky} cost=1 attributes={{"language":"rust","cores":8}}',
+    ): "missing_attribute",
+    (
+        "submit_bid",
+        'agent=p auction_id={picky} cost=1 attributes={{"language":"python","cores":"8"}}',
+    ): "missing_attribute",
+    ("submit_bid", "agent=p auction_id={fast} cost=1"): "estimated_time_required",
+    ("submit_bid", "agent=p auction_id={good} cost=1"): "quality_required",
+    ("submit_bid", "agent=p auction_id={open} cost=10.000001"): "bid_above_max_price",
+    ("submit_bid", "agent=p auction_id={dear} cost=1 estimated_time=100000"): "score_out_of_range",
+    ("offer_resources", "agent=p resource=x quantity=900000000 unit_price=9000"): "total_out_of_range",
+}
+
+
+def arguments(text: str, ids: dict[str, str]) -> dict[str, object]:
+    """Read `name=value name=value`; a value that is JSON is meant as such, ids stand in braces."""
+    pairs = []
+    for word in text.replace(" of p in ", "~").replace(" of q in ", "^").split():
+        name, _, value = word.replace("~", " of p in ").replace("^", " of q in ").partition("=")
+        filled = value.format(**ids)
+        try:
+            pairs.append((name, json.loads(filled)))
+        except ValueError:
+            pairs.append((name, filled))
+    return dict(pairs)
+
+
+@MODES
+async def test_every_wrong_call_is_refused_with_its_own_code_and_changes_nothing(mode):
+    async with market(mode) as shop:
+        ids = await a_busy_market(shop)
+        told = {call: await shop.refused(call[0], **arguments(call[1], ids)) for call in CALLS}
+        assert told == CALLS
+
+
+def test_the_table_above_knows_every_code_that_a_call_can_meet():
+    elsewhere = {"not_your_agent", "idempotency_key_reused", "invalid_value", "not_whole", "too_many_entries"}
+    assert {code.value for code in Code} - set(CALLS.values()) - elsewhere <= UNSEEN | NOT_FROM_A_CALL
+
+
+@MODES
+async def test_what_one_may_not_see_is_refused_byte_for_byte_like_what_does_not_exist(mode):
+    async with market(mode) as shop:
+        ids = await a_busy_market(shop)
+        pairs = [
+            ("withdraw", {"agent": "q", "id": ids["bid of p in open"]}, {"agent": "q", "id": "bid_t1_none"}),
+            ("withdraw", {"agent": "q", "id": ids["demand"]}, {"agent": "q", "id": "dem_gpu_none"}),
+            ("withdraw", {"agent": "q", "id": ids["gone"]}, {"agent": "q", "id": "dem_none_none"}),
+            ("withdraw", {"agent": "p", "id": ids["offer"]}, {"agent": "p", "id": "off_gpu_none"}),
+            ("withdraw", {"agent": "q", "id": ids["withdrawn"]}, {"agent": "q", "id": "bid_none_none"}),
+            *(
+                (
+                    "submit_bid",
+                    {"agent": "q", "auction_id": ids[auction], "cost": 1, "replaces": replaces},
+                    {"agent": "q", "auction_id": ids[auction], "cost": 1, "replaces": "bid_t1_none"},
+                )
+                for auction in ("open", "closed", "awarded", "cancelled", "invited")
+                for replaces in (ids["bid of p in open"], ids["withdrawn"])
+            ),
+        ]
+        for tool, seen, unseen in pairs:
+            one, other = await shop.call(tool, **seen), await shop.call(tool, **unseen)
+            assert one.is_error
+            assert one.model_dump_json() == other.model_dump_json()
+
+
+@MODES
+async def test_a_refusal_that_waiting_can_help_says_so_and_how_long(mode):
+    async with market(mode) as shop:
+        auction_id = await shop.create(closes_in=90)
+        assert await shop.refusal("award", agent="buyer", auction_id=auction_id) == {
+            "code": "before_deadline",
+            "message": "bidders were promised until 2026-11-23T12:01:30Z, so the auction cannot be closed or decided before",
+            "facts": {"closes_at": "2026-11-23T12:01:30Z", "seconds": 90},
+            "next": "repeat after 2026-11-23T12:01:30Z (90 seconds from now); inbox with wait tells you when",
+            "transient": True,
+            "retry_after": 90,
+        }
+
+
+@MODES
+async def test_a_server_bound_to_one_agent_acts_and_looks_only_for_it(mode):
+    async with market(mode, bound="acme/a") as shop:
+        auction_id = (await shop.ask("create_auction", task="t"))["auction_id"]
+        assert (await shop.ask("get_auction", auction_id=auction_id))["buyer"] == "acme/a"
+        await shop.ask("create_auction", task="t", agent="acme/a")
+        assert (await shop.ask("inbox"))["agent"] == "acme/a"
+        calls = {
+            "create_auction": {"task": "t"},
+            "submit_bid": {"auction_id": auction_id, "cost": 1},
+            "get_auction": {"auction_id": auction_id},
+            "list_auctions": {},
+            "get_resource": {},
+            "get_agent": {},
+            "inbox": {},
+        }
+        for tool, given in calls.items():
+            for other in ("acme", "acme/b", "q"):
+                assert await shop.refused(tool, agent=other, **given) == "not_your_agent"
+        row = {"auction_id": auction_id, "cost": 1}
+        assert await shop.refused("submit_bids", bids=[row, {**row, "agent": "q"}]) == "not_your_agent"
+
+
+@MODES
+async def test_limits_on_entries_and_whole_units_are_kept(mode):
+    from market_core.commands import DeclareResource
+    from tests.server.shell import said
+
+    async with market(mode) as shop:
+        await shop.service.execute(DeclareResource(resource="slots", whole=True), said)
+        assert (
+            await shop.refused("request_resources", agent="p", resource="slots", quantity=1.5) == "not_whole"
+        )
+        for n in range(100):
+            await shop.ask("request_resources", agent=f"p/{n}", resource="slots", quantity=1)
+        assert (
+            await shop.refused("request_resources", agent="p", resource="Slots", quantity=1)
+            == "too_many_entries"
+        )
+        await shop.ask("request_resources", agent="q", resource="slots", quantity=1)
+
+
+@MODES
+async def test_rows_of_many_bids_are_judged_each_alone_and_in_order(mode):
+    async with market(mode) as shop:
+        auction_id = await shop.create(max_price=10)
+        rows = [
+            {"auction_id": auction_id, "cost": 5},
+            {"auction_id": auction_id, "cost": 11},
+            {"auction_id": "auc_none", "cost": 1},
+            {"auction_id": auction_id, "cost": 4, "agent": "q"},
+            {"auction_id": auction_id, "cost": 3},
+        ]
+        answer = await shop.ask("submit_bids", agent="p", bids=rows)
+        assert (answer["accepted"], answer["refused"]) == (3, 2)
+        assert [row.get("bid_id") or row["code"] for row in answer["results"]] == [
+            "bid_t1_t2",
+            "bid_above_max_price",
+            "unknown_auction",
+            "bid_t1_t5",
+            "bid_t1_t6",
+        ]
+        assert answer["results"][1] == {
+            "index": 1,
+            "code": "bid_above_max_price",
+            "message": "the cost is above the buyer's max_price of 10 credits",
+        }
+        assert answer["next"]["bid_above_max_price"] == "bid 10 or less, or leave this auction"
+        assert (await shop.ask("get_auction", auction_id=auction_id))["bids"] == 2
