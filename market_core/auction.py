@@ -81,9 +81,13 @@ def deadline_passed(auction: Auction, now: datetime) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """The bids that count, best first, and what the rule makes of them. `payment` in credits."""
+    """The bids that count, best first, and what the rule makes of them.
+
+    `runner_up` is the best bid of another owner than the winner's; `payment` is in credits.
+    """
 
     bids: tuple[BidSubmitted, ...]
+    runner_up: BidSubmitted | None
     payment: Decimal | None
 
     @property
@@ -103,8 +107,12 @@ def rank(auction: Auction, now: datetime, payment_rule: PaymentRule | None = Non
     costs = [micros(bid.cost) for bid in bids]
     order = single.ranking(scores, lambda position: _tie_key(terms, bids[position]))
     limit = None if terms.max_price is None else micros(terms.max_price)
-    decision = single.decide(costs, scores, order, payment_rule or terms.payment_rule, limit)
-    return Ranked(tuple(bids[i] for i in order), None if decision is None else from_micros(decision.payment))
+    owners = [owner_of(bid.bidder) for bid in bids]
+    decision = single.decide(costs, scores, order, payment_rule or terms.payment_rule, limit, owners)
+    if decision is None:
+        return Ranked((), None, None)
+    runner_up = None if decision.runner_up is None else bids[decision.runner_up]
+    return Ranked(tuple(bids[i] for i in order), runner_up, from_micros(decision.payment))
 
 
 def _tie_key(terms: AuctionCreated, bid: BidSubmitted) -> str:
@@ -131,6 +139,8 @@ def decide(command: object, auction: Auction, facts: Facts, provider: Agent) -> 
 
 @decide.register
 def _(command: CreateAuction, auction: Auction, facts: Facts, provider: Agent) -> list[Event]:
+    if any(owner_of(agent) == owner_of(command.agent) for agent in command.invite):
+        raise Rejection(Code.OWN_AUCTION)
     closes_at = deadline(command.closes_at, command.closes_in, facts, "closes_at", "closes_in")
     auction_id = f"auc_{facts.token}"
     return [
@@ -264,7 +274,13 @@ def _check_promise_kept(auction: Auction, facts: Facts) -> None:
     if terms.invite and all(agent in auction.bids for agent in terms.invite):
         return
     seconds = -(-(terms.closes_at - facts.now) // timedelta(seconds=1))
-    raise Rejection(Code.BEFORE_DEADLINE, closes_at=shown(terms.closes_at), seconds=seconds)
+    raise Rejection(
+        Code.BEFORE_DEADLINE,
+        closes_at=shown(terms.closes_at),
+        seconds=seconds,
+        invited=len(terms.invite),
+        invited_bids=sum(agent in auction.bids for agent in terms.invite),
+    )
 
 
 @decide.register
@@ -300,7 +316,7 @@ def awarded(auction: Auction, now: datetime) -> AuctionAwarded:
     return AuctionAwarded(
         now,
         winners,
-        ranked.bids[1].score if len(ranked.bids) > 1 else None,
+        ranked.runner_up.score if ranked.runner_up else None,
         len(ranked.bids),
         digest(canonical([[bid.bid_id, bid.score] for bid in ranked.bids])),
         single.MECHANISM,

@@ -1,13 +1,14 @@
 """Which bids an auction takes, and what they score: yes or no at submission, then a number in credits."""
 
+from dataclasses import dataclass
 from decimal import Decimal
 
 from market_core.agent import Agent
 from market_core.commands import Condition, SubmitBid
-from market_core.events import Attributes, AuctionCreated
+from market_core.events import Attributes, AuctionCreated, BidSubmitted
 from market_core.mechanisms import scoring
 from market_core.rejections import Code, Rejection
-from market_core.values import TOTAL_LIMIT, from_micros, micros, plain
+from market_core.values import MICRO, TOTAL_LIMIT, from_micros, half_even, micros, plain
 
 
 def eligible_attributes(command: SubmitBid, terms: AuctionCreated, provider: Agent) -> Attributes:
@@ -51,11 +52,6 @@ def _meets(value: bool | int | float | str | None, condition: Condition) -> bool
 def bid_score(command: SubmitBid, terms: AuctionCreated, attributes: Attributes) -> Decimal:
     """Return the bid's score in credits; raise `score_out_of_range` where it is beyond all totals."""
     weights = terms.scoring
-    bonus = sum(
-        micros(row.bonus)
-        for row in weights.attribute_bonus
-        if row.attribute in attributes and _meets(attributes[row.attribute], row.when)
-    )
     score = from_micros(
         scoring.score(
             micros(command.cost),
@@ -63,9 +59,40 @@ def bid_score(command: SubmitBid, terms: AuctionCreated, attributes: Attributes)
             time_price=micros(weights.time_price),
             quality=micros(command.quality or Decimal(0)),
             quality_price=micros(weights.quality_price),
-            bonus=bonus,
+            bonus=_bonus(terms, attributes),
         )
     )
     if abs(score) >= TOTAL_LIMIT:
         raise Rejection(Code.SCORE_OUT_OF_RANGE)
     return score
+
+
+def _bonus(terms: AuctionCreated, attributes: Attributes) -> int:
+    return sum(
+        micros(row.bonus)
+        for row in terms.scoring.attribute_bonus
+        if row.attribute in attributes and _meets(attributes[row.attribute], row.when)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreParts:
+    """What a score adds to the cost for time, and takes off for quality and attributes, in credits."""
+
+    time: Decimal
+    quality: Decimal
+    bonus: Decimal
+
+
+def score_parts(bid: BidSubmitted, terms: AuctionCreated) -> ScoreParts:
+    """Return the parts of a bid's score: cost + time - quality - bonus, each rounded half-even for showing."""
+    weights = terms.scoring
+
+    def product(price: Decimal, amount: Decimal | None) -> Decimal:
+        return from_micros(half_even(micros(price) * micros(amount or Decimal(0)), MICRO))
+
+    return ScoreParts(
+        product(weights.time_price, bid.estimated_time),
+        product(weights.quality_price, bid.quality),
+        from_micros(_bonus(terms, bid.attributes)),
+    )

@@ -91,7 +91,7 @@ class Winner:
 class AuctionAwarded:
     """The decision. Without winners the auction is unsold.
 
-    `runner_up_score` is the score of the best bid that did not win, if there was one; `ranking_digest`
+    `runner_up_score` is the score of the best bid of another owner, if there was one; `ranking_digest`
     the SHA-256 of the canonical ranking [[bid_id, score], ...]; `mechanism` the rule's name and version.
     """
 

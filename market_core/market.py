@@ -20,6 +20,7 @@ from market_core.commands import (
     AggregateDemand,
     AnyCommand,
     AwardAuction,
+    Bonus,
     Condition,
     CreateAuction,
     OfferResources,
@@ -159,6 +160,15 @@ _RULES: Mapping[str, str] = {
     "too_long": "must have at most {max_length} entries",
 }
 """What pydantic finds wrong, in our words."""
+_PARTS: Mapping[str, type[BaseModel]] = {
+    "requirements": Requirements,
+    "scoring": Scoring,
+    "attribute_bonus": Bonus,
+    "attributes": Condition,
+    "when": Condition,
+    "bids": SubmitBid,
+}
+"""The parts of a request that have fields of their own, by the field they stand in."""
 
 
 def invalid(error: ValidationError) -> Rejection:
@@ -166,6 +176,10 @@ def invalid(error: ValidationError) -> Rejection:
     first = error.errors(include_url=False, include_input=False)[0]
     where = ".".join(str(part) for part in first["loc"]) or "the arguments"
     rule = _RULES.get(first["type"], "is not valid here").format(**first.get("ctx", {}))
+    if first["type"] == "extra_forbidden" and len(first["loc"]) > 1:
+        around = [part for part in first["loc"][:-1] if isinstance(part, str)]
+        model = _PARTS.get(around[-1]) if around else None
+        rule += f"; use {', '.join(model.model_fields)}" if model else ""
     return Rejection(Code.INVALID_VALUE, field=where, rule=rule)
 
 

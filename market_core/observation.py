@@ -44,6 +44,7 @@ class AuctionSeen:
     bids: int
     cancelled_after_closing: bool
     own_bid: BidSubmitted | None
+    own_lapsed: bool
     own_position: int | None
     winners: tuple[WinnerSeen, ...]
     ranking: tuple[BidSubmitted, ...]
@@ -78,6 +79,7 @@ def see_auction(auction: Auction, viewer: str, now: datetime, first: int = 0) ->
         bids=len(auction.bids),
         cancelled_after_closing=auction.after_closing,
         own_bid=own,
+        own_lapsed=own is not None and own.valid_until is not None and own.valid_until <= now,
         own_position=position,
         winners=tuple(_winner(winner, terms, viewer) for winner in decided.winners) if decided else (),
         ranking=seen_ranking,

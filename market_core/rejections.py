@@ -30,6 +30,7 @@ class Code(StrEnum):
     NOT_YOUR_BID = "not_your_bid"
     NOT_YOUR_ENTRY = "not_your_entry"
     OWN_AUCTION = "own_auction"
+    BOTH_SIDES = "both_sides"
     NOT_INVITED = "not_invited"
     # state
     AUCTION_CANCELLED = "auction_cancelled"
@@ -116,8 +117,12 @@ WORDS: Mapping[Code, Words] = {
         "inbox lists your own; act as the agent that posted it",
     ),
     Code.OWN_AUCTION: Words(
-        "a buyer, and every agent of the same owner, cannot bid on its own auction",
-        "bid as an agent of another owner, or leave this auction to others",
+        "a buyer, and every agent of the same owner, cannot bid on its own auction nor be invited to it",
+        "leave the auction to agents of other owners",
+    ),
+    Code.BOTH_SIDES: Words(
+        "your owner stands on the other side of this resource's book already; nobody trades with itself",
+        "withdraw what it has posted there first, or wait until it is filled; inbox lists it",
     ),
     Code.NOT_INVITED: Words(
         "this auction is open only to invited agents", "list_auctions shows others you can bid on"
@@ -149,7 +154,7 @@ WORDS: Mapping[Code, Words] = {
     ),
     Code.BID_REPLACED: Words(
         "the bid was already replaced by a newer one of yours",
-        "get_auction shows your standing bid; name that one, or leave replaces out",
+        "get_auction shows your standing bid; name that one",
     ),
     Code.ENTRY_GONE: Words(
         "nothing is left of it: it was {status}", "inbox lists what you still have posted"
@@ -163,10 +168,12 @@ WORDS: Mapping[Code, Words] = {
         "get_resource shows the book; request_resources and offer_resources add to it",
     ),
     Code.BIDDING_ENDED: Words(
-        "the bidding ended at {closes_at}", "list_auctions with status open shows where you can still bid"
+        "the bidding ended at {closes_at}: bids can no longer be made, changed or withdrawn",
+        "inbox tells of the award; list_auctions with status open shows where you can still bid",
     ),
     Code.BEFORE_DEADLINE: Words(
-        "bidders were promised until {closes_at}, so the auction cannot be closed or decided before",
+        "bidders were promised until {closes_at}; before that the auction is closed or decided only once every "
+        "invited agent has bid ({invited_bids} of {invited} invited have)",
         "repeat after {closes_at} ({seconds} seconds from now); inbox with wait tells you when",
         True,
     ),
@@ -196,7 +203,7 @@ WORDS: Mapping[Code, Words] = {
     ),
     Code.BID_ABOVE_MAX_PRICE: Words(
         "the cost is above the buyer's max_price of {max_price} credits",
-        "bid {max_price} or less, or leave this auction",
+        "bid {max_price} or less if that covers your cost, else leave this auction",
     ),
     Code.SCORE_OUT_OF_RANGE: Words(
         "the weights make this bid's score larger than the market can hold",

@@ -129,6 +129,7 @@ def _(command: DeclareResource, book: Resource, facts: Facts) -> list[Event]:
 
 @decide.register
 def _(command: RequestResources, book: Resource, facts: Facts) -> list[Event]:
+    _check_one_side(command.agent, book.offers.values(), facts)
     _check_time(command.needed_by, "needed_by", facts)
     _check_quantity(command.quantity, book)
     _check_total(command.quantity, command.max_unit_price or Decimal(0))
@@ -149,6 +150,7 @@ def _(command: RequestResources, book: Resource, facts: Facts) -> list[Event]:
 
 @decide.register
 def _(command: OfferResources, book: Resource, facts: Facts) -> list[Event]:
+    _check_one_side(command.agent, book.demand.values(), facts)
     _check_time(command.available_until, "available_until", facts)
     _check_quantity(command.quantity, book)
     _check_total(command.quantity, command.unit_price)
@@ -165,6 +167,13 @@ def _(command: OfferResources, book: Resource, facts: Facts) -> list[Event]:
             command.available_until,
         )
     ]
+
+
+def _check_one_side(agent: str, other_side: Iterable[Entry], facts: Facts) -> None:
+    """With demand of its own an owner could raise the price of its offers, and the other way round."""
+    owner = owner_of(agent)
+    if any(owner_of(entry.agent) == owner for entry in live(other_side, facts.now)):
+        raise Rejection(Code.BOTH_SIDES)
 
 
 def _check_time(until: datetime | None, field_name: str, facts: Facts) -> None:

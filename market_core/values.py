@@ -51,7 +51,7 @@ def exact(value: object) -> Decimal:
         number = Decimal(float.__repr__(value))  # a float of another library may call itself otherwise
     elif isinstance(value, str):
         if len(value) > 64 or not _NUMBER.fullmatch(value.strip()):
-            raise ValueError("must be a finite number, such as 12.5")
+            raise ValueError("must be a finite number")
         number = Decimal(value.strip())
     else:
         raise ValueError("must be a number")
@@ -66,15 +66,21 @@ def exact(value: object) -> Decimal:
         exponent = number.as_tuple().exponent
         assert isinstance(exponent, int)
         if exponent < -6:
-            raise ValueError("must have at most 6 decimal places")
+            rounded = plain(EXACT.quantize(number, Decimal("0.000001")))
+            raise ValueError(f"must have at most 6 decimal places; the nearest is {rounded}")
     return number
 
 
-def _amount(low: Decimal, low_included: bool, high: Decimal, high_included: bool) -> BeforeValidator:
-    """Return the validator of an exact amount between `low` and `high`."""
+def _amount(
+    low: Decimal, low_included: bool, high: Decimal, high_included: bool, unit: str
+) -> BeforeValidator:
+    """Return the validator of an exact amount of a unit, between `low` and `high`."""
 
     def check(value: object) -> Decimal:
-        number = exact(value)
+        try:
+            number = exact(value)
+        except ValueError as error:
+            raise ValueError(f"{error} ({unit})") from None
         if number < low or (number == low and not low_included):
             raise ValueError(f"must be {low} or more" if low_included else f"must be above {low}")
         if number > high or (number == high and not high_included):
@@ -87,15 +93,17 @@ def _amount(low: Decimal, low_included: bool, high: Decimal, high_included: bool
 _ZERO, _ONE = Decimal(0), Decimal(1)
 _NUMBER_SCHEMA = WithJsonSchema({"type": "number"})
 
-Money = Annotated[Decimal, _amount(_ZERO, True, AMOUNT_LIMIT, False), _NUMBER_SCHEMA]
+Money = Annotated[Decimal, _amount(_ZERO, True, AMOUNT_LIMIT, False, "credits"), _NUMBER_SCHEMA]
 """Credits: 0 or more, at most 6 decimal places, below 1,000,000,000."""
-PositiveMoney = Annotated[Decimal, _amount(_ZERO, False, AMOUNT_LIMIT, False), _NUMBER_SCHEMA]
+PositiveMoney = Annotated[Decimal, _amount(_ZERO, False, AMOUNT_LIMIT, False, "credits"), _NUMBER_SCHEMA]
 """Credits above 0."""
-Quantity = Annotated[Decimal, _amount(_ZERO, False, AMOUNT_LIMIT, False), _NUMBER_SCHEMA]
+Quantity = Annotated[Decimal, _amount(_ZERO, False, AMOUNT_LIMIT, False, "units"), _NUMBER_SCHEMA]
 """Units of a resource: above 0, at most 6 decimal places, below 1,000,000,000."""
-Duration = Annotated[Decimal, _amount(_ZERO, False, DURATION_LIMIT, False), _NUMBER_SCHEMA]
+Duration = Annotated[
+    Decimal, _amount(_ZERO, False, DURATION_LIMIT, False, "seconds, such as 300"), _NUMBER_SCHEMA
+]
 """Seconds: above 0, below ten years."""
-Share = Annotated[Decimal, _amount(_ZERO, True, _ONE, True), _NUMBER_SCHEMA]
+Share = Annotated[Decimal, _amount(_ZERO, True, _ONE, True, "from 0 to 1"), _NUMBER_SCHEMA]
 """A number from 0 to 1."""
 
 

@@ -68,13 +68,41 @@ def unknown_tool(name: str, known: Iterable[str]) -> Rejection:
     return Rejection(Code.UNKNOWN_TOOL, tool="of this name", tools=close or sorted(known))
 
 
+_MEANT: Mapping[str, tuple[str, ...]] = {
+    "title": ("task",),
+    "name": ("task", "resource"),
+    "budget": ("max_price", "max_unit_price"),
+    "price": ("cost", "unit_price", "max_price", "max_unit_price"),
+    "bid": ("cost",),
+    "amount": ("cost", "quantity"),
+    "deadline": ("closes_at", "needed_by", "available_until"),
+    "capabilities": ("requirements",),
+    "attributes": ("requirements",),
+    "time": ("estimated_time", "actual_time"),
+    "auction_id": ("id",),
+    "bid_id": ("id",),
+    "demand_id": ("id",),
+    "offer_id": ("id",),
+    "id": ("auction_id", "agent_id"),
+    "resource": ("resources",),
+    "provider": ("agent_id",),
+}
+"""What other words for an argument may mean, best first."""
+
+
+def _meant(name: str, allowed: list[str]) -> list[str]:
+    """Return the argument that a wrong name means, if it can be told."""
+    meant = [word for word in _MEANT.get(name, ()) if word in allowed]
+    return meant[:1] or get_close_matches(name, allowed, n=1)
+
+
 def unknown_arguments(given: Mapping[str, Any], allowed: Iterable[str]) -> Rejection | None:
     """Return the refusal of arguments that the tool does not have, or None if it has them all."""
     names = list(allowed)
     unknown = sorted(set(given) - set(names))
     if not unknown:
         return None
-    close = {name: get_close_matches(name, names, n=1) for name in unknown}
+    close = {name: _meant(name, names) for name in unknown}
     told = [
         f"{name[:40]!r} (did you mean {c[0]}?)" if (c := close[name]) else repr(name[:40]) for name in unknown
     ]

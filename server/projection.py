@@ -30,7 +30,7 @@ from market_core.events import (
 )
 from market_core.handle import State, auction_stream, resource_stream
 from market_core.resource import Entry, Resource
-from market_core.values import MARKET, plain
+from market_core.values import MARKET, plain, shown
 from server.ports import Notice, Summary
 
 Projected = Summary | Notice
@@ -65,6 +65,8 @@ def _row(auction: Auction) -> Summary:
         "task": terms.task,
         "max_price": None if terms.max_price is None else plain(terms.max_price),
         "payment_rule": terms.payment_rule,
+        "capabilities": terms.requirements.capabilities,
+        "invited_only": bool(terms.invite),
         "payment": plain(auction.award.winners[0].payment)
         if auction.award and auction.award.winners
         else None,
@@ -82,8 +84,9 @@ def _row(auction: Auction) -> Summary:
     )
 
 
-def _tell(auction: Auction, topic: str, kind: str, by: str) -> Notice:
-    return Notice(topic, kind, auction.terms.auction_id, by, json.dumps({"task": auction.terms.task}))
+def _tell(auction: Auction, at: datetime, topic: str, kind: str, by: str) -> Notice:
+    body = json.dumps({"at": shown(at), "task": auction.terms.task})
+    return Notice(topic, kind, auction.terms.auction_id, by, body)
 
 
 def _bid_row(auction: Auction, bidder: str, bid_id: str, cost: str, status: str) -> Summary:
@@ -107,11 +110,11 @@ def _auction(event: object, auction: Auction) -> list[Projected]:  # noqa: ARG00
 @_auction.register
 def _(event: AuctionCreated, auction: Auction) -> list[Projected]:
     if event.invite:
-        told = [_tell(auction, agent, "invited", event.buyer) for agent in event.invite]
+        told = [_tell(auction, event.at, agent, "invited", event.buyer) for agent in event.invite]
     else:
         # One notice per capability, not per agent; an agent with several of them hears it once (`inbox`).
         topics = [f"cap:{name}" for name in event.requirements.capabilities]
-        told = [_tell(auction, topic, "auction_created", event.buyer) for topic in topics]
+        told = [_tell(auction, event.at, topic, "auction_created", event.buyer) for topic in topics]
     return [_row(auction), *told]
 
 
@@ -119,30 +122,35 @@ def _(event: AuctionCreated, auction: Auction) -> list[Projected]:
 def _(event: BidSubmitted, auction: Auction) -> list[Projected]:
     return [
         _bid_row(auction, event.bidder, event.bid_id, plain(event.cost), "standing"),
-        _tell(auction, auction.terms.buyer, "bid_submitted", event.bidder),
+        _tell(auction, event.at, auction.terms.buyer, _bid_news(auction), event.bidder),
     ]
+
+
+def _bid_news(auction: Auction) -> str:
+    invite = auction.terms.invite
+    return "all_invited_bid" if invite and all(agent in auction.bids for agent in invite) else "bid_submitted"
 
 
 @_auction.register
 def _(event: BidWithdrawn, auction: Auction) -> list[Projected]:
     return [
         _bid_row(auction, event.bidder, event.bid_id, "0", "withdrawn"),
-        _tell(auction, auction.terms.buyer, "bid_withdrawn", event.bidder),
+        _tell(auction, event.at, auction.terms.buyer, "bid_withdrawn", event.bidder),
     ]
 
 
 @_auction.register
 def _(event: AuctionClosed, auction: Auction) -> list[Projected]:
-    told = [_tell(auction, auction.terms.auction_id, "auction_closed", event.by)]
+    told = [_tell(auction, event.at, auction.terms.auction_id, "auction_closed", event.by)]
     if event.by == MARKET:
-        told.append(_tell(auction, auction.terms.buyer, "auction_to_award", event.by))
+        told.append(_tell(auction, event.at, auction.terms.buyer, "auction_to_award", event.by))
     return [_row(auction), *told]
 
 
 @_auction.register
-def _(event: AuctionCancelled, auction: Auction) -> list[Projected]:  # noqa: ARG001 - one signature for all
+def _(event: AuctionCancelled, auction: Auction) -> list[Projected]:
     topic = auction.terms.auction_id
-    return [_row(auction), _tell(auction, topic, "auction_cancelled", auction.terms.buyer)]
+    return [_row(auction), _tell(auction, event.at, topic, "auction_cancelled", auction.terms.buyer)]
 
 
 @_auction.register
@@ -151,9 +159,9 @@ def _(event: AuctionAwarded, auction: Auction) -> list[Projected]:
     rows: list[Projected] = [_row(auction)]
     for winner in event.winners:
         rows.append(_award_row(auction, winner.agent, plain(winner.payment), "to_deliver"))
-        rows.append(_tell(auction, winner.agent, "bid_won", buyer))
+        rows.append(_tell(auction, event.at, winner.agent, "bid_won", buyer))
     kind = "auction_awarded" if event.winners else "auction_unsold"
-    rows.append(_tell(auction, auction.terms.auction_id, kind, buyer))
+    rows.append(_tell(auction, event.at, auction.terms.auction_id, kind, buyer))
     return rows
 
 
@@ -175,7 +183,7 @@ def _award_row(auction: Auction, provider: str, payment: str, status: str) -> Su
 def _(event: OutcomeReported, auction: Auction) -> list[Projected]:
     return [
         _award_row(auction, event.provider, plain(event.payment), "reported"),
-        _tell(auction, event.provider, "outcome_reported", event.buyer),
+        _tell(auction, event.at, event.provider, "outcome_reported", event.buyer),
     ]
 
 
@@ -219,14 +227,18 @@ def _ended_row(book: Resource, entry_id: str) -> Summary:
     return Summary(side, entry_id, resource_stream(book.name), ended.agent, status=ended.status)
 
 
-def _tell_book(book: Resource, topic: str, kind: str, by: str) -> Notice:
+def _tell_book(book: Resource, at: datetime, topic: str, kind: str, by: str) -> Notice:
     stream = resource_stream(book.name)
-    return Notice(topic, kind, stream.partition("/")[2], by, json.dumps({"resource": book.name}))
+    body = json.dumps({"at": shown(at), "resource": book.name})
+    return Notice(topic, kind, stream.partition("/")[2], by, body)
 
 
 @_resource.register
-def _(event: ResourceDeclared, book: Resource) -> list[Projected]:  # noqa: ARG001 - one signature for all
-    return [_book_row(book), _tell_book(book, resource_stream(book.name), "resource_declared", MARKET)]
+def _(event: ResourceDeclared, book: Resource) -> list[Projected]:
+    return [
+        _book_row(book),
+        _tell_book(book, event.at, resource_stream(book.name), "resource_declared", MARKET),
+    ]
 
 
 @_resource.register(DemandPosted)
@@ -239,20 +251,20 @@ def _(event: DemandPosted | OfferPosted, book: Resource) -> list[Projected]:
     return [
         _book_row(book),
         _entry_row(book, entry),
-        _tell_book(book, resource_stream(book.name), kind, event.agent),
+        _tell_book(book, event.at, resource_stream(book.name), kind, event.agent),
     ]
 
 
 @_resource.register
 def _(event: EntryWithdrawn, book: Resource) -> list[Projected]:
     row = _ended_row(book, event.entry_id)
-    return [row, _tell_book(book, resource_stream(book.name), "entry_withdrawn", row.owner)]
+    return [row, _tell_book(book, event.at, resource_stream(book.name), "entry_withdrawn", row.owner)]
 
 
 @_resource.register
 def _(event: EntriesLapsed, book: Resource) -> list[Projected]:
     rows = [_ended_row(book, entry_id) for entry_id in event.entry_ids]
-    return [*rows, *(_tell_book(book, row.owner, f"{row.kind}_lapsed", MARKET) for row in rows)]
+    return [*rows, *(_tell_book(book, event.at, row.owner, f"{row.kind}_lapsed", MARKET) for row in rows)]
 
 
 @_resource.register
@@ -262,6 +274,7 @@ def _(event: ResourceCleared, book: Resource) -> list[Projected]:
         entry = book.demand.get(fill.entry_id) or book.offers.get(fill.entry_id)
         rows.append(_entry_row(book, entry) if entry else _ended_row(book, fill.entry_id))
         told = {
+            "at": shown(event.at),
             "resource": book.name,
             "entry": fill.entry_id,
             "quantity": plain(fill.quantity),
@@ -271,7 +284,7 @@ def _(event: ResourceCleared, book: Resource) -> list[Projected]:
         rows.append(
             Notice(fill.agent, kind, resource_stream(book.name).partition("/")[2], MARKET, json.dumps(told))
         )
-    rows.append(_tell_book(book, resource_stream(book.name), "resource_cleared", event.by))
+    rows.append(_tell_book(book, event.at, resource_stream(book.name), "resource_cleared", event.by))
     return rows
 
 

@@ -155,9 +155,9 @@ def _slim(schema: Any) -> Any:
 
 
 def _bare(schema: dict[str, Any]) -> dict[str, Any]:
-    """Return an output schema without the descriptions of its parts: their field names say what they are."""
+    """Return an output schema without what its parts' field names say already, which keeps the list of tools short."""
     parts = {
-        name: {k: v for k, v in part.items() if k != "description"}
+        name: {key: value for key, value in part.items() if key not in ("description", "required")}
         for name, part in schema.get("$defs", {}).items()
     }
     return {**schema, "$defs": parts} if parts else schema

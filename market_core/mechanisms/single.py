@@ -42,13 +42,15 @@ def decide(
     order: Sequence[int],
     payment_rule: Literal["pay_as_bid", "second_price"],
     max_price: int | None,
+    owners: Sequence[str] | None = None,
 ) -> Decision | None:
     """Return who wins and what it is paid, or None without a bid.
 
     `costs`, `scores`, `max_price` in micro-credits; `order` as `ranking` gives it; every cost is within
     `max_price`. `pay_as_bid`: the winner's cost. `second_price`: cost + (runner-up's score - own score),
     at most max_price: the winner matches the runner-up's score with its own quality. Alone it gets
-    max_price, or without one its own cost. Nothing is divided, so nothing is rounded.
+    max_price, or without one its own cost. Where `owners` tells whose each bid is, only another owner's bid
+    counts as runner-up: nobody sets its own payment. Nothing is divided, so nothing is rounded.
     Source: Vickrey (1961); Che (1993), the second-score auction.
 
     >>> decide([30, 40], [30, 40], [0, 1], "second_price", 50)
@@ -59,7 +61,8 @@ def decide(
     if not order:
         return None
     winner = order[0]
-    runner_up = order[1] if len(order) > 1 else None
+    rivals = (i for i in order[1:] if owners is None or owners[i] != owners[winner])
+    runner_up = next(rivals, None)
     cost = costs[winner]
     if payment_rule == "pay_as_bid":
         payment = cost

@@ -11,6 +11,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, PlainSerializer, WithJsonSchema
 
+from market_core import events
+from market_core.eligibility import score_parts
 from market_core.events import BidSubmitted, Fill
 from market_core.values import plain, shown
 
@@ -136,6 +138,8 @@ class RankRow(BaseModel):
     score: Number
     estimated_time: Number | None = None
     quality: Number | None = None
+    bonus: Number | None = None
+    note: str | None = None
 
 
 class RuleRow(BaseModel):
@@ -194,12 +198,26 @@ class Record(BaseModel):
     failures: int
 
 
+class OutcomeRow(BaseModel):
+    """A reported outcome: what was promised and what came."""
+
+    auction_id: str
+    buyer: str
+    success: bool
+    estimated_time: Number | None = None
+    actual_time: Number | None = None
+    promised_quality: Number | None = None
+    quality: Number | None = None
+
+
 class OutcomeRecorded(BaseModel):
     """The outcome, and the provider's track record with it."""
 
     auction_id: str
     provider: str
     success: bool
+    estimated_time: Number | None = None
+    actual_time: Number | None = None
     record: Record
 
 
@@ -315,6 +333,16 @@ class ResourceSeen(BaseModel):
     next_cursor: str | None = None
 
 
+class Card(BaseModel):
+    """An agent's card as registered."""
+
+    agent: str
+    description: str | None = None
+    capabilities: list[str]
+    attributes: Object | None = None
+    open_auctions: Object
+
+
 class AgentRow(BaseModel):
     """An agent in a list."""
 
@@ -331,6 +359,7 @@ class AgentSeen(BaseModel):
     capabilities: list[str] | None = None
     attributes: Object | None = None
     record: Record | None = None
+    last_outcomes: list[OutcomeRow] | None = None
     agents: list[AgentRow] | None = None
     total: int | None = None
     next_cursor: str | None = None
@@ -342,6 +371,7 @@ class OwnBid(BaseModel):
     bid_id: str
     cost: Number
     score: Number
+    lapsed: bool | None = None
     rank: int | None = None
     winning_threshold: Number | None = None
 
@@ -381,6 +411,8 @@ class AuctionRow(BaseModel):
     bids: int
     max_price: Number | None = None
     payment_rule: str
+    capabilities: list[str] | None = None
+    invited_only: bool | None = None
     closes_at: Moment | None = None
     winner: str | None = None
     payment: Number | None = None
@@ -397,6 +429,7 @@ class AuctionList(BaseModel):
 class News(BaseModel):
     """Something that happened. `id`: of the auction or resource; `next`: the call that makes sense."""
 
+    at: Moment
     what: str
     id: str
     why: str
@@ -414,12 +447,13 @@ class Inbox(BaseModel):
     demand: list[Object]
     offers: list[Object]
     credits_promised: Number
+    credits_due: Number
     news: list[News]
     next_cursor: str
 
 
-def rank_rows(bids: Sequence[BidSubmitted], first: int = 0) -> list[RankRow]:
-    """Return the rows of a ranking that starts at position `first`."""
+def rank_rows(bids: Sequence[BidSubmitted], terms: events.AuctionCreated, first: int = 0) -> list[RankRow]:
+    """Return the rows of a ranking that starts at position `first`, with what each score was made from."""
     return [
         RankRow(
             rank=position,
@@ -429,16 +463,20 @@ def rank_rows(bids: Sequence[BidSubmitted], first: int = 0) -> list[RankRow]:
             score=bid.score,
             estimated_time=bid.estimated_time,
             quality=bid.quality,
+            bonus=score_parts(bid, terms).bonus or None,
+            note=cell(bid.note) if bid.note else None,
         )
         for position, bid in enumerate(bids, first + 1)
     ]
 
 
 def rank_table(rows: Sequence[RankRow]) -> str:
-    """Return a ranking as a table; time and quality only where somebody stated them."""
+    """Return a ranking as a table; time, quality, bonus and notes only where somebody has them."""
     heads = ["rank", "agent", "cost", "score", "bid_id"]
     stated = [
-        name for name in ("estimated_time", "quality") if any(getattr(row, name) is not None for row in rows)
+        name
+        for name in ("estimated_time", "quality", "bonus", "note")
+        if any(getattr(row, name) is not None for row in rows)
     ]
     return table(
         heads + stated,

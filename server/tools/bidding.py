@@ -2,37 +2,64 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, WithJsonSchema
 
 from market_core.agent import Agent
+from market_core.auction import Auction
 from market_core.commands import Model, RegisterAgent, SubmitBid, Withdraw
+from market_core.eligibility import score_parts
 from market_core.events import AuctionCancelled, BidSubmitted
-from market_core.handle import agent_stream
+from market_core.handle import agent_stream, auction_stream
+from market_core.market import invalid
 from market_core.observation import see_agent
 from market_core.rejections import Rejection
-from market_core.values import plain
+from market_core.values import plain, shown
+from server.ports import Query
+from server.projection import epoch
 from server.service import After, Answer, Outcome, once
 from server.tools import answers
-from server.tools.reading import card_of
 from server.tools.registry import Call, acting, custom, reply
 
+_LOOKED_UP = 5  # capabilities for which the answer to a registration counts open auctions
 
-@acting("Register an agent", RegisterAgent, answers.AgentSeen)
-def register_agent(ask: RegisterAgent, after: After) -> tuple[BaseModel, str]:
+
+@custom("Register an agent", RegisterAgent, answers.Card)
+async def register_agent(ask: RegisterAgent, call: Call) -> Answer:
     """Say what you can do, so that auctions which ask for it accept your bids and you hear of new ones.
 
     Capabilities are needed to bid where an auction requires them; attributes hold for all your bids. Returns your
     card. Changes: your public card, replacing the one before. Names meet however written: "Code Review", "code-review".
     """
-    card = after.states[agent_stream(ask.agent)]
-    assert isinstance(card, Agent)  # by its stream's name
-    seen = see_agent(ask.agent, card)
-    made = card_of(seen)
-    can = ", ".join(seen.capabilities) or "none"
-    return (
-        made,
-        f"Registered {ask.agent}. Capabilities: {can}.\nNext: list_auctions, or inbox with wait for new ones.",
-    )
+    work = await _open_work(ask, call)
+
+    def answer(after: After) -> Answer:
+        card = after.states[agent_stream(ask.agent)]
+        assert isinstance(card, Agent)  # by its stream's name
+        seen = see_agent(ask.agent, card)
+        made = answers.Card(
+            agent=ask.agent,
+            description=seen.description or None,
+            capabilities=list(seen.capabilities),
+            attributes=seen.attributes or None,
+            open_auctions=work,
+        )
+        counts = ", ".join(f"{name} {number}" for name, number in work.items())
+        told = f"Open auctions that ask for it: {counts}." if counts else "No open auction asks for it yet."
+        text = f"Registered {ask.agent}. Capabilities: {', '.join(seen.capabilities) or 'none'}. {told}"
+        return reply(made, f"{text}\nNext: list_auctions, or inbox with wait for new ones.")
+
+    return await call.service.execute(ask, answer, once(ask.agent, call.key, "register_agent", ask))
+
+
+async def _open_work(ask: RegisterAgent, call: Call) -> dict[str, int]:
+    """Return the number of open auctions for each of the first capabilities that some auction asks for."""
+    now = epoch(call.service.clock.now())
+    counts = {}
+    for name in ask.capabilities[:_LOOKED_UP]:
+        query = Query("auction", now=now, tag=f"cap:{name}", status=("open",), limit=1)
+        if number := (await call.service.store.find(query)).total:
+            counts[name] = number
+    return counts
 
 
 @acting("Submit a bid", SubmitBid, answers.BidReceipt)
@@ -43,11 +70,22 @@ def submit_bid(ask: SubmitBid, after: After) -> tuple[BaseModel, str]:
     see only that the number of bids grew. get_auction shows what the auction asks for and how it pays.
     """
     receipt, bid = _receipt(after)
-    replaced = " It replaces your earlier bid." if bid.replaced else ""
-    text = f"Bid {receipt.bid_id} stands: cost {plain(bid.cost)}, score {plain(bid.score)} (lowest wins).{replaced}"
-    return (
-        receipt,
-        f"{text}\nNext: inbox with wait says whether you won; submit_bid again to change it, withdraw to leave.",
+    auction = after.states[auction_stream(ask.auction_id)]
+    assert isinstance(auction, Auction)  # by its stream's name
+    text = f"Bid {receipt.bid_id} stands: {_score_text(bid, auction)}."
+    text += " It replaces your earlier bid." if bid.replaced else ""
+    text += f" It binds you until {shown(bid.valid_until)}." if bid.valid_until else ""
+    then = "inbox with wait says whether you won; submit_bid again to change it, withdraw to leave."
+    return receipt, f"{text}\nNext: {then}"
+
+
+def _score_text(bid: BidSubmitted, auction: Auction) -> str:
+    """Return a bid's cost, and how its score was made where that is not the cost alone."""
+    parts = score_parts(bid, auction.terms)
+    terms = [("+", "time", parts.time), ("-", "quality", parts.quality), ("-", "bonus", parts.bonus)]
+    said = "".join(f" {sign} {name} {plain(value)}" for sign, name, value in terms if value)
+    return f"cost {plain(bid.cost)}, score {plain(bid.score)}" + (
+        f" = cost{said} (lowest wins)" if said else " (lowest wins)"
     )
 
 
@@ -81,16 +119,17 @@ class BidRow(SubmitBid):
 
 
 class SubmitBids(Model):
-    """Arguments of submit_bids."""
+    """Arguments of submit_bids. A row is checked on its own, so that one bad row stops no other."""
 
     bids: Annotated[
-        tuple[BidRow, ...],
+        tuple[dict[str, Any], ...],
         Field(
             strict=False,
             min_length=1,
             max_length=100,
             description="rows with the arguments of submit_bid, each with its auction_id and, if another, its agent",
         ),
+        WithJsonSchema({"type": "array", "items": TypeAdapter(BidRow).json_schema()}),
     ]
     agent: str = ""
 
@@ -102,10 +141,26 @@ async def submit_bids(ask: SubmitBids, call: Call) -> Answer:
     The rows are one transaction, judged in order, each alone: a refused row does not stop the others. Returns a
     result per row: bid_id, or code and message. Changes as submit_bid.
     """
-    rows = [
-        SubmitBid(**{**dict(row), "agent": call.identity.acting(row.agent or ask.agent)}) for row in ask.bids
-    ]
-    return await call.service.execute_each(rows, _results, once(ask.agent, call.key, "submit_bids", ask))
+    rows = [_row(row, ask, call) for row in ask.bids]
+    bids = [row for row in rows if isinstance(row, SubmitBid)]
+
+    def answer(outcomes: list[Outcome]) -> Answer:
+        decided = iter(outcomes)
+        return _results([row if isinstance(row, Rejection) else next(decided) for row in rows])
+
+    return await call.service.execute_each(bids, answer, once(ask.agent, call.key, "submit_bids", ask))
+
+
+def _row(row: dict[str, Any], ask: SubmitBids, call: Call) -> SubmitBid | Rejection:
+    """Return the bid of a row, or the refusal of its values."""
+    given = {name: value for name, value in row.items() if value is not None}
+    try:
+        given["agent"] = call.identity.acting(str(given.get("agent", "")) or ask.agent)
+        return SubmitBid.model_validate(given)
+    except Rejection as refusal:
+        return refusal
+    except ValidationError as error:
+        return invalid(error)
 
 
 def _results(outcomes: list[Outcome]) -> Answer:
@@ -116,6 +171,9 @@ def _results(outcomes: list[Outcome]) -> Answer:
         accepted=len(results) - len(refused), refused=len(refused), results=results, next=then
     )
     text = f"{made.accepted} of {answers.count(len(results), 'bid')} stand."
+    placed = [[result.index, result.bid_id] for result in results if result.bid_id]
+    if placed:
+        text += f"\n{answers.table(['index', 'bid_id'], placed)}"
     if refused:
         rows = ([r.index, r.code, r.message] for r in refused[:20])
         text += f"\nRefused{'' if len(refused) <= 20 else ', the first 20'}:\n{answers.table(['index', 'code', 'why'], rows)}"

@@ -34,6 +34,7 @@ async def create_auction(ask: CreateAuction, call: Call) -> Answer:
     the auction opens and those providers hear of it. Then wait with inbox, and decide with award.
     """
     providers = await _providers(ask, call)
+    told = _told(ask, providers)
 
     def answer(after: After) -> Answer:
         ((event,),) = after.decision.events.values()
@@ -46,30 +47,47 @@ async def create_auction(ask: CreateAuction, call: Call) -> Answer:
             eligible_providers=providers,
         )
         until = f"until {shown(event.closes_at)}" if event.closes_at else "until you award or close it"
-        known = f"Providers with these capabilities: {', '.join(providers)}." if providers else _NOBODY_KNOWN
-        then = "inbox with wait tells of bids; " + (
-            "award after the deadline." if event.closes_at else "award decides when you have enough bids."
-        )
-        return reply(made, f"Auction {event.auction_id} is open for bids {until}. {known}\nNext: {then}")
+        decide = "award after the deadline" if event.closes_at else "award decides when you have enough bids"
+        sooner = ", or as soon as all invited have bid" if event.closes_at and event.invite else ""
+        text = f"Auction {event.auction_id} is open for bids {until}. {told}"
+        return reply(made, f"{text}\nNext: inbox with wait tells of bids; {decide}{sooner}.")
 
     return await call.service.execute(ask, answer, once(ask.agent, call.key, "create_auction", ask))
 
 
-_NOBODY_KNOWN = "No registered provider has all these capabilities yet; bids may still come."
+def _told(ask: CreateAuction, providers: list[str]) -> str:
+    """Return who hears of a new auction, and what its terms mean where a buyer may not expect it."""
+    names = ", ".join(providers)
+    if ask.invite:
+        unknown = [agent for agent in ask.invite if agent not in providers]
+        text = f"Invited: {', '.join(ask.invite[:_KNOWN])}."
+        text += f" Not registered or not able so far: {', '.join(unknown[:_KNOWN])}." if unknown else ""
+    elif not ask.requirements.capabilities:
+        text = "It asks for no capability, so nobody is told of it; list_auctions shows it."
+    elif providers:
+        text = f"Told to the providers with these capabilities: {names}."
+    else:
+        text = "No registered provider has all these capabilities yet; bids may still come."
+    if ask.payment_rule == "second_price" and ask.max_price is None:
+        text += " Without max_price a single bidder is paid its own cost, whatever it asks."
+    return text
 
 
 async def _providers(ask: CreateAuction, call: Call) -> list[str]:
-    """Return registered agents that have every capability asked for, or are invited; not the buyer's own."""
+    """Return registered agents that may bid, as far as capabilities tell; none if any agent may."""
     wanted = {f"cap:{name}" for name in ask.requirements.capabilities}
-    if not wanted:
-        return list(ask.invite)[:_KNOWN]
-    page = await call.service.store.find(Query("agent", tag=min(wanted), limit=500))
+    store = call.service.store
+    if ask.invite:
+        pages = [await store.find(Query("agent", id=agent, limit=1)) for agent in ask.invite]
+        found = [row.summary for page in pages for row in page.found]
+    elif wanted:
+        found = [row.summary for row in (await store.find(Query("agent", tag=min(wanted), limit=500))).found]
+    else:
+        found = []
     able = [
-        found.summary.id
-        for found in page.found
-        if wanted <= set(found.summary.tags) and owner_of(found.summary.id) != owner_of(ask.agent)
+        card.id for card in found if wanted <= set(card.tags) and owner_of(card.id) != owner_of(ask.agent)
     ]
-    return [agent for agent in able if not ask.invite or agent in ask.invite][:_KNOWN]
+    return able[:_KNOWN]
 
 
 @acting("Close an auction", CloseAuction, answers.Closed, "final")
@@ -123,7 +141,10 @@ async def preview_award(ask: PreviewAward, call: Call) -> tuple[BaseModel, str]:
         for rule in seen.rules
     ]
     made = answers.Preview(
-        auction_id=ask.auction_id, ranking=answers.rank_rows(seen.ranking), ranked=seen.ranked, rules=rules
+        auction_id=ask.auction_id,
+        ranking=answers.rank_rows(seen.ranking, seen.terms),
+        ranked=seen.ranked,
+        rules=rules,
     )
     if winner is None:
         return (
@@ -136,7 +157,10 @@ async def preview_award(ask: PreviewAward, call: Call) -> tuple[BaseModel, str]:
     )
     first = f"{winner} would win and be paid {answers.credits_text(rules[0].payment)} ({rules[0].payment_rule}, this auction's rule)."
     text = f"{first}\n{rows}\n\nRanking, {len(made.ranking)} of {answers.count(seen.ranked, 'bid')}:\n{answers.rank_table(made.ranking)}"
-    return made, f"{text}\nNext: award decides, for good."
+    return (
+        made,
+        f"{text}\nOther rules are shown for the same bids; under them bidders might have bid otherwise.\nNext: award decides, for good.",
+    )
 
 
 @acting("Award an auction", AwardAuction, answers.Awarded, "final")
@@ -159,7 +183,7 @@ def award(ask: AwardAuction, after: After) -> tuple[BaseModel, str]:
             for w in decided.winners
         ],
         total_payment=total(w.payment for w in decided.winners),
-        ranking=answers.rank_rows(ranked),
+        ranking=answers.rank_rows(ranked, auction.terms),
         ranked=decided.eligible,
         explanation=explain(auction),
         proof=answers.Proof(),
@@ -236,10 +260,17 @@ def report_outcome(ask: ReportOutcome, after: After) -> tuple[BaseModel, str]:
         auction_id=ask.auction_id,
         provider=provider,
         success=ask.success,
+        estimated_time=auction.outcome.estimated_time,
+        actual_time=ask.actual_time,
         record=answers.Record(reported=record.reported, successes=record.successes, failures=record.failures),
     )
     went = "success" if ask.success else "failure"
-    text = f"Recorded as a {went} of {provider}, which now has {answers.count(record.successes, 'success', 'successes')} and {answers.count(record.failures, 'failure')}."
+    promised = auction.outcome.estimated_time
+    took = f" in {plain(ask.actual_time)} seconds" if ask.actual_time else ""
+    took += f" (promised: {plain(promised)})" if ask.actual_time and promised else ""
+    successes = answers.count(record.successes, "success", "successes")
+    failures = answers.count(record.failures, "failure")
+    text = f"Recorded as a {went} of {provider}{took}, which now has {successes} and {failures}."
     then = (
         "nothing; this auction is done."
         if ask.success

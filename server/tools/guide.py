@@ -50,8 +50,10 @@ With three or more bidders you can expect, both cost about the same on average.
 ## Sharing resources
 `request_resources` posts demand with a limit per unit, `offer_resources` supply with an asking price per unit.
 `aggregate_demand` clears both sides at one price: the allocation with the largest surplus, everybody within its
-limit; what does not fit at the margin is shared in proportion; payments in equal payments out. What is not
-allocated stays in the book until it is withdrawn or lapses. Names meet however written: "GPU Hours", "gpu-hours".
+limit; orders at the price share in proportion to quantity; payments in equal payments out. The price is the middle of
+what supports that: from the highest asking price accepted or limit left out, to the lowest limit accepted or asking
+price left out. Demand without max_unit_price bounds nothing. What is not allocated stays in the book until it is
+withdrawn or lapses. An owner stands on one side of a book only: nobody trades with itself. Names meet however written: "GPU Hours", "gpu-hours".
 
 ## Fairness and secrets
 Ties fall by a random nonce fixed at creation: `tie_break_commitment` is published then, the nonce with the award,

@@ -32,17 +32,21 @@ class GetInbox(Model):
 _NEWS: dict[str, tuple[str, str]] = {
     "auction_created": ("a new auction asks for a capability of yours", "get_auction, then submit_bid"),
     "invited": ("you are invited to bid", "get_auction, then submit_bid"),
+    "all_invited_bid": ("every invited agent has bid", "award decides now, before the deadline"),
     "bid_submitted": ("a bid came in", "get_auction shows the number of bids; award decides"),
     "bid_withdrawn": ("a bid was withdrawn", "get_auction shows the number of bids"),
     "auction_closed": ("bidding has ended in an auction you bid on", "wait for the award"),
     "auction_to_award": ("bidding in your auction has ended", "preview_award to look, award to decide"),
     "auction_cancelled": ("an auction you bid on was cancelled", "list_auctions shows others"),
     "auction_awarded": (
-        "an auction you bid on was awarded",
+        "you lost: the auction went to another",
         "get_auction shows winner, payment and your rank",
     ),
     "auction_unsold": ("an auction you bid on ended unsold", "list_auctions shows others"),
-    "bid_won": ("your bid won: deliver the work", "get_auction shows the payment and the task"),
+    "bid_won": (
+        "your bid won: deliver the work to the buyer, outside this market",
+        "get_auction shows the task",
+    ),
     "outcome_reported": ("the buyer reported how your work went", "get_auction shows the report"),
     "resource_declared": ("the operator declared a resource you trade in", "get_resource shows it"),
     "demand_posted": ("new demand for a resource you trade in", "get_resource, or aggregate_demand"),
@@ -97,29 +101,38 @@ async def _reader(agent: str, call: Call) -> Reader:
 async def _inbox(agent: str, after: int | None, call: Call) -> tuple[BaseModel, str]:
     store, now = call.service.store, epoch(call.service.clock.now())
     latest = await store.last_position()
-    news, last = _news(
-        await store.notices(await _reader(agent, call), after, _NOTICES), newest_first=after is None
-    )
+    reader = await _reader(agent, call)
+    news, last = _news(await store.notices(reader, after, _NOTICES), newest=after is None)
+    totals: dict[str, int] = {}
 
-    async def rows(kind: str, make: Callable[[Found], dict[str, Any]], **more: Any) -> list[dict[str, Any]]:
-        page = await store.find(Query(kind, now=now, limit=_ROWS, **more))
+    async def rows(
+        name: str, kind: str, make: Callable[[Found], dict[str, Any]], limit: int = _ROWS, **more: Any
+    ) -> list[dict[str, Any]]:
+        page = await store.find(Query(kind, now=now, limit=limit, **more))
+        totals[name] = page.total
         return [make(found) for found in page.found]
 
     live: tuple[str, ...] = ("open", "closed")
-    to_report = await rows("award", _award_row, tag=f"buyer:{agent}", status=("to_deliver",))
+    undelivered = ("to_deliver",)
+    to_deliver = await rows("to_deliver", "award", _award_row, _NOTICES, owner=agent, status=undelivered)
+    to_report = await rows(
+        "to_report", "award", _award_row, _NOTICES, tag=f"buyer:{agent}", status=undelivered
+    )
     made = answers.Inbox(
         agent=agent,
-        auctions=await rows("auction", lambda f: _own_auction(f, now), owner=agent, status=live),
-        bids=await rows("bid", _bid_row, owner=agent, status=("standing",), parent_status=live),
-        to_deliver=await rows("award", _award_row, owner=agent, status=("to_deliver",)),
-        to_report=to_report,
-        demand=await rows("demand", _entry_row, owner=agent, status=("open",)),
-        offers=await rows("offer", _entry_row, owner=agent, status=("open",)),
+        auctions=await rows("auctions", "auction", lambda f: _own_auction(f, now), owner=agent, status=live),
+        bids=await rows("bids", "bid", _bid_row, owner=agent, status=("standing",), parent_status=live),
+        to_deliver=to_deliver[:_ROWS],
+        to_report=to_report[:_ROWS],
+        demand=await rows("demand", "demand", _entry_row, owner=agent, status=("open",)),
+        offers=await rows("offers", "offer", _entry_row, owner=agent, status=("open",)),
         credits_promised=total(Decimal(str(row["payment"])) for row in to_report),
+        credits_due=total(Decimal(str(row["payment"])) for row in to_deliver),
         news=news,
         next_cursor=str(latest if last is None or after is None else last),
     )
-    return made, _inbox_text(made)
+    known = len(reader.topics) > 1 or any(totals.values())
+    return made, _inbox_text(made, totals, more=last is not None and after is not None, known=known)
 
 
 def _own_auction(found: Found, now: int) -> dict[str, Any]:
@@ -155,56 +168,66 @@ def _entry_row(found: Found) -> dict[str, Any]:
     return row | ({} if body["limit"] is None else {"limit": numbers(Decimal(body["limit"]))})
 
 
-def _news(posted: Sequence[Posted], *, newest_first: bool) -> tuple[list[answers.News], int | None]:
+def _news(posted: Sequence[Posted], *, newest: bool) -> tuple[list[answers.News], int | None]:
     """Return notices as news, each thing told once, and the position to go on from if there is more.
 
-    Of several of one kind about one thing the newest stands; who won need not hear of the award again.
+    Of several of one kind about one thing the newest stands, except where each has amounts of its own; who
+    won need not hear of the award again. The newest rows, or else the oldest.
     """
-    newest = {(item.notice.kind, item.notice.ref): item for item in posted}
-    told = sorted(newest.values(), key=lambda item: item.position)
+    last = {_same(item): item for item in posted}
     told = [
         item
-        for item in told
-        if item.notice.kind != "auction_awarded" or ("bid_won", item.notice.ref) not in newest
+        for item in sorted(last.values(), key=lambda item: item.position)
+        if item.notice.kind != "auction_awarded" or ("bid_won", item.notice.ref, 0) not in last
     ]
     more = len(told) > _ROWS or len(posted) == _NOTICES
-    told = told[-_ROWS:] if newest_first else told[:_ROWS]
-    rows = [
-        answers.News(
-            what=item.notice.kind,
-            id=item.notice.ref,
-            why=_NEWS[item.notice.kind][0] + _amounts(json.loads(item.notice.body)),
-            next=_NEWS[item.notice.kind][1],
-        )
-        for item in told
-    ]
+    told = told[-_ROWS:] if newest else told[:_ROWS]
+    rows = []
+    for item in told:
+        body = json.loads(item.notice.body)
+        why, then = _NEWS[item.notice.kind]
+        at = datetime.fromisoformat(body["at"])
+        what = item.notice.kind
+        rows.append(answers.News(at=at, what=what, id=item.notice.ref, why=why + _amounts(body), next=then))
     return rows, told[-1].position if more else None
+
+
+def _same(item: Posted) -> tuple[str, str, int]:
+    own_amounts = item.notice.kind in ("demand_allocated", "offer_sold")
+    return item.notice.kind, item.notice.ref, item.position if own_amounts else 0
 
 
 def _amounts(body: dict[str, Any]) -> str:
     return f": {body['quantity']} for {body['payment']} credits" if "quantity" in body else ""
 
 
-def _inbox_text(made: answers.Inbox) -> str:
-    if made.news:
-        news = "News:\n" + answers.table(
-            ["what", "id", "why", "next"], ([n.what, n.id, n.why, n.next] for n in made.news)
-        )
-    else:
-        news = "No news."
-    parts = [news]
-    titles = {
-        "auctions": "Your auctions",
-        "bids": "Your bids",
-        "to_deliver": "You are to deliver",
-        "to_report": "You are to report (report_outcome)",
-        "demand": "Your demand",
-        "offers": "Your offers",
-    }
-    for name, title in titles.items():
-        rows = getattr(made, name)
-        if rows:
-            parts.append(f"{title}:\n" + answers.table(list(rows[0]), (row.values() for row in rows)))
+_TITLES = {
+    "auctions": "Your auctions",
+    "bids": "Your bids",
+    "to_deliver": "You are to deliver",
+    "to_report": "You are to report (report_outcome)",
+    "demand": "Your demand",
+    "offers": "Your offers",
+}
+
+
+def _inbox_text(made: answers.Inbox, totals: dict[str, int], *, more: bool, known: bool) -> str:
+    heads = ["at", "what", "id", "why", "next"]
+    rows = ([getattr(row, name) for name in heads] for row in made.news)
+    parts = [f"News:\n{answers.table(heads, rows)}" if made.news else "No news."]
+    for name, title in _TITLES.items():
+        listed = getattr(made, name)
+        if listed:
+            cut = f", {len(listed)} of {totals[name]}" if totals[name] > len(listed) else ""
+            parts.append(
+                f"{title}{cut}:\n" + answers.table(list(listed[0]), (row.values() for row in listed))
+            )
     if made.credits_promised:
-        parts.append(f"Credits promised under awards not yet reported: {plain(made.credits_promised)}.")
-    return "\n\n".join(parts) + f"\nNext: inbox with cursor={made.next_cursor} and wait for what comes."
+        parts.append(f"You promised {plain(made.credits_promised)} credits under awards not yet reported.")
+    if made.credits_due:
+        parts.append(f"You are promised {plain(made.credits_due)} credits for work not yet reported.")
+    then = "there is more news" if more else "wait for what comes"
+    then = f"inbox with cursor={made.next_cursor}: {then}."
+    if not known:
+        then = f"register_agent if you want to hear of work; list_auctions shows it. {then}"
+    return "\n\n".join(parts) + f"\nNext: {then}"

@@ -5,12 +5,12 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
 from market_core.agent import Agent
 from market_core.auction import Auction
 from market_core.commands import Model
-from market_core.events import ResourceCleared
+from market_core.events import OutcomeReported, ResourceCleared
 from market_core.handle import States, agent_stream, auction_stream, resource_stream
 from market_core.observation import AgentSeen as CardSeen
 from market_core.observation import AuctionSeen, ResourceSeen, see_agent, see_auction, see_resource
@@ -22,7 +22,18 @@ from server.tools import answers
 from server.tools.registry import Call, reading
 from server.tools.resources import book_of, side
 
-CursorField = Annotated[str, Field(max_length=40, description="next_cursor of the page before")]
+
+def _cursor(value: object) -> object:
+    """A cursor looks like a number, so it may come as one."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+CursorField = Annotated[
+    str,
+    BeforeValidator(_cursor),
+    Field(max_length=40, description="next_cursor of the page before"),
+    WithJsonSchema({"type": "string"}),
+]
 Limit = Annotated[int, Field(ge=1, le=100, description="rows a page")]
 Status = Literal["open", "closed", "awarded", "unsold", "cancelled"]
 
@@ -98,6 +109,7 @@ def auction_answer(seen: AuctionSeen, viewer: str, first: int = 0) -> tuple[answ
             bid_id=own.bid_id,
             cost=own.cost,
             score=own.score,
+            lapsed=seen.own_lapsed or None,
             rank=None if seen.own_position is None else seen.own_position + 1,
             winning_threshold=seen.winning_threshold,
         ),
@@ -111,7 +123,7 @@ def auction_answer(seen: AuctionSeen, viewer: str, first: int = 0) -> tuple[answ
             for w in seen.winners
         ]
         or None,
-        ranking=answers.rank_rows(seen.ranking, first) or None,
+        ranking=answers.rank_rows(seen.ranking, terms, first) or None,
         ranked=seen.ranked or None,
         next_cursor=str(shown_to) if seen.ranking and shown_to < seen.ranked else None,
         nonce=seen.nonce,
@@ -174,8 +186,24 @@ def _auction_text(made: answers.AuctionSeen, seen: AuctionSeen, viewer: str) -> 
             answers.rank_table(made.ranking) + answers.paged(len(made.ranking), seen.ranked, made.next_cursor)
         )
     if seen.outcome:
-        lines.append(f"outcome: {'success' if seen.outcome.success else 'failure'}, as the buyer reported")
+        lines.append(_outcome_text(seen.outcome))
     return "\n".join(lines) + f"\nNext: {_auction_next(made, viewer)}"
+
+
+def _outcome_text(outcome: OutcomeReported) -> str:
+    told = [f"outcome, as the buyer reported: {'success' if outcome.success else 'failure'}"]
+    for name, came, promised in (
+        ("seconds", outcome.actual_time, outcome.estimated_time),
+        ("quality", outcome.quality, outcome.promised_quality),
+    ):
+        if came is not None:
+            told.append(f"{name} {plain(came)}" + (f" (promised {plain(promised)})" if promised else ""))
+    text = ", ".join(told)
+    if outcome.reference:
+        text += f"\nreference, in the buyer's words:\n{answers.quoted(outcome.reference)}"
+    if outcome.note:
+        text += f"\nnote, in the buyer's words:\n{answers.quoted(outcome.note)}"
+    return text
 
 
 def _headline(made: answers.AuctionSeen, seen: AuctionSeen) -> str:
@@ -189,6 +217,8 @@ def _headline(made: answers.AuctionSeen, seen: AuctionSeen) -> str:
 
 def _own_text(own: answers.OwnBid, seen: AuctionSeen) -> str:
     text = f"your bid: {own.bid_id}, cost {plain(own.cost)}, score {plain(own.score)}"
+    if own.lapsed:
+        text += ", lapsed: its validity is over, so it does not count"
     if own.rank is not None:
         text += f", rank {own.rank} of {seen.ranked}"
     if own.winning_threshold:
@@ -210,11 +240,14 @@ def _auction_next(made: answers.AuctionSeen, viewer: str) -> str:
         case "closed":
             return "preview_award to look, award to decide." if buyer else "wait for the award; inbox tells."
         case "awarded":
-            return (
-                "report_outcome once the work is delivered."
-                if buyer and not made.outcome
-                else "nothing; this is done."
-            )
+            if made.outcome:
+                return "nothing; this is done."
+            if buyer:
+                return "report_outcome once the work is delivered."
+            if made.winners and viewer == made.winners[0].agent:
+                return (
+                    "deliver the work to the buyer, outside this market; the buyer then reports the outcome."
+                )
     return "list_auctions shows others."
 
 
@@ -253,14 +286,41 @@ async def list_auctions(ask: ListAuctions, call: Call) -> tuple[BaseModel, str]:
     if not rows:
         return made, "No such auctions.\nNext: leave filters out, or create_auction to post a task."
     listed = answers.table(
-        ["auction_id", "status", "task", "bids", "max_price", "rule", "closes_at", "payment"],
+        [
+            "auction_id",
+            "status",
+            "task",
+            "asks for",
+            "bids",
+            "max_price",
+            "rule",
+            "closes_at",
+            "winner",
+            "payment",
+        ],
         (
-            [r.auction_id, r.status, r.task, r.bids, r.max_price, r.payment_rule, r.closes_at, r.payment]
+            [
+                r.auction_id,
+                r.status,
+                r.task,
+                _asks_for(r),
+                r.bids,
+                r.max_price,
+                r.payment_rule,
+                r.closes_at,
+                r.winner,
+                r.payment,
+            ]
             for r in rows
         ),
     )
     text = f"{answers.count(page.total, 'auction')}.\n{listed}{answers.paged(len(rows), page.total, cursor)}"
     return made, f"{text}\nNext: get_auction shows one whole; submit_bid bids on an open one."
+
+
+def _asks_for(row: answers.AuctionRow) -> str:
+    asks = list(row.capabilities or ()) + (["an invitation"] if row.invited_only else [])
+    return ", ".join(asks)
 
 
 def auction_row(found: Found, now: int) -> answers.AuctionRow:
@@ -276,6 +336,8 @@ def auction_row(found: Found, now: int) -> answers.AuctionRow:
         bids=found.children,
         max_price=_decimal(body["max_price"]),
         payment_rule=body["payment_rule"],
+        capabilities=body["capabilities"][:10] or None,
+        invited_only=body["invited_only"] or None,
         closes_at=None if summary.until is None else _moment(summary.until),
         winner=body["winner"],
         payment=_decimal(body["payment"]),
@@ -422,7 +484,20 @@ def card_of(seen: CardSeen) -> answers.AgentSeen:
         description=seen.description or None,
         capabilities=list(seen.capabilities),
         attributes=seen.attributes or None,
+        last_outcomes=[_outcome_row(outcome) for outcome in seen.last_outcomes] or None,
         record=answers.Record(reported=record.reported, successes=record.successes, failures=record.failures),
+    )
+
+
+def _outcome_row(outcome: OutcomeReported) -> answers.OutcomeRow:
+    return answers.OutcomeRow(
+        auction_id=outcome.auction_id,
+        buyer=outcome.buyer,
+        success=outcome.success,
+        estimated_time=outcome.estimated_time,
+        actual_time=outcome.actual_time,
+        promised_quality=outcome.promised_quality,
+        quality=outcome.quality,
     )
 
 
@@ -434,6 +509,20 @@ def card_answer(seen: CardSeen) -> tuple[answers.AgentSeen, str]:
         f"capabilities: {', '.join(seen.capabilities) or 'none'}",
         f"attributes: {json.dumps(seen.attributes, ensure_ascii=False) if seen.attributes else 'none'}",
     ]
+    rows = [_outcome_row(outcome) for outcome in seen.last_outcomes]
+    if rows:
+        heads = [
+            "auction_id",
+            "buyer",
+            "success",
+            "estimated_time",
+            "actual_time",
+            "promised_quality",
+            "quality",
+        ]
+        lines.append(
+            "Last outcomes:\n" + answers.table(heads, ([getattr(row, h) for h in heads] for row in rows))
+        )
     if seen.description:
         lines.append(f"description, in its own words:\n{answers.quoted(seen.description)}")
     return card_of(seen), "\n".join(lines) + "\nNext: create_auction with invite asks it for a bid."

@@ -89,7 +89,8 @@ def offer_resources(ask: OfferResources, after: After) -> tuple[BaseModel, str]:
 def aggregate_demand(ask: AggregateDemand, after: After) -> tuple[BaseModel, str]:
     """Pool all demand for a resource and allocate it against the offers, at one price.
 
-    Largest surplus, everybody within its limit, the margin shared in proportion, payments in equal payments out.
+    Largest surplus, everybody within its limit; the price is the middle of what limits and asking prices allow; orders
+    at the price share in proportion; payments in equal payments out.
     Returns who got and who sold how much, for what. Changes: those entries are filled; the rest stays in the book.
     Anybody may call it, for up to 20 resources, each cleared on its own.
     """
@@ -145,4 +146,5 @@ def _clearing_text(made: answers.Clearing) -> str:
     )
     cut = made.allocated > len(made.allocations) or made.sold > len(made.suppliers)
     more = f"\nShown: {len(made.allocations)} of {made.allocated} demands, {len(made.suppliers)} of {made.sold} offers."
-    return f"{head}\n{gets}\n\n{sells}{more if cut else ''}"
+    why = "Limits above the price are served in full, those at it in proportion, those below it not; asks likewise."
+    return f"{head} {why}\n{gets}\n\n{sells}{more if cut else ''}"

@@ -1,5 +1,6 @@
 """The command line as a whole: help, version, misuse, and a reader that goes away."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -58,6 +59,7 @@ def test_a_reader_that_goes_away_is_no_error(db: Path, form: tuple[str, ...]) ->
     with subprocess.Popen(
         [sys.executable, "-m", "server", "auctions", "--db", str(db), *form],
         cwd=ROOT,
+        env={name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     ) as command:

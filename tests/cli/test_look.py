@@ -55,6 +55,11 @@ def test_auctions_can_be_asked_for_by_status(
     assert listed["total"] == len(expected)
 
 
+def test_columns_that_say_nothing_are_left_out(market: CommandLine, db: Path) -> None:
+    heads = market("auctions", "--db", db, "--status", "open").out.splitlines()[1].split()
+    assert heads == ["auction_id", "status", "task", "buyer", "bids", "payment_rule", "closes_at"]
+
+
 def test_a_list_without_rows_says_so(market: CommandLine, db: Path) -> None:
     assert market("auctions", "--db", db, "--status", "unsold").out == "No unsold auctions.\n"
 
@@ -88,6 +93,13 @@ def test_an_awarded_auction_is_shown_with_winner_payment_and_outcome(market: Com
     assert "Awarded to bo, paid 4, its cost 4." in said.out
     assert "success      yes" in said.out
     assert f"nonce       {'5a' * 32}" in said.out
+
+
+def test_the_operator_sees_of_an_award_what_everybody_sees(market: CommandLine, db: Path) -> None:
+    """Not the ranking, which is the buyer's, and no bid but the winner's."""
+    seen = json.loads(market("show", AWARDED, "--json", "--db", db).out)["auction"]
+    assert [winner["agent"] for winner in seen["winners"]] == ["bo"]
+    assert not {"ranking", "own_bid"} & seen.keys()
 
 
 @pytest.mark.parametrize("arguments", [("show", OPEN), ("show", OPEN, "--json"), ("auctions", "--json")])

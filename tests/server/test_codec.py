@@ -162,9 +162,8 @@ bids = st.builds(
 def test_any_bid_comes_back_with_the_same_values_of_the_same_types(bid):
     back = codec.decode(codec.encode(bid))
     assert back == bid
-    assert [type(value) for value in back.attributes.values()] == [
-        type(value) for value in bid.attributes.values()
-    ]
+    # 1 and true are equal to Python, but not as attributes.
+    assert {k: type(v) for k, v in back.attributes.items()} == {k: type(v) for k, v in bid.attributes.items()}
     assert codec.encode(back) == codec.encode(bid)
 
 

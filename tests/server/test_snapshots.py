@@ -110,9 +110,9 @@ async def prices_on_time_and_second_price(story: Story) -> None:
     await story.does("ann", "get_auction", auction_id="auc_t1")
     await story.does("buyer", "report_outcome", auction_id="auc_t1", success=False, note="never came")
     await story.does("buyer", "create_auction", task="Nobody wants this")
-    await story.does("buyer", "award", auction_id="auc_t10")
+    await story.does("buyer", "award", auction_id="auc_t12")
     await story.does("buyer", "create_auction", task="Changed my mind")
-    await story.does("buyer", "withdraw", id="auc_t12")
+    await story.does("buyer", "withdraw", id="auc_t14")
     await story.does("buyer", "inbox")
 
 

@@ -105,9 +105,11 @@ async def compare(history: list[list[Transaction]]) -> None:
         for batch in history:
             assert await memory.commit(batch) == await sqlite.commit(batch)
             for store in (memory, sqlite):
-                await store.save_snapshot(Snapshot("r", len(batch), "h", "1", "{}"))
+                await store.save_snapshot(Snapshot(STREAMS[0], len(batch), "h", "1", "{}"))
         assert await answers(memory) == await answers(sqlite)
-        assert await memory.snapshot("r") == await sqlite.snapshot("r")
+        for stream in STREAMS:
+            assert await memory.snapshot(stream) == await sqlite.snapshot(stream)
+            assert list(await memory.tail(stream)) == list(await sqlite.tail(stream))
     finally:
         await sqlite.close()
 
