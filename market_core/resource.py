@@ -131,8 +131,8 @@ def _(command: DeclareResource, book: Resource, facts: Facts) -> list[Event]:
 def _(command: RequestResources, book: Resource, facts: Facts) -> list[Event]:
     _check_one_side(command.agent, book.offers.values(), facts)
     _check_time(command.needed_by, "needed_by", facts)
-    _check_quantity(command.quantity, book)
     _check_total(command.quantity, command.max_unit_price or Decimal(0))
+    _check_quantity(command.quantity, book)
     _check_room(command.agent, book.demand.values(), facts)
     demand_id = entry_id_in("dem", name_of(command.resource), facts.token)
     return [
@@ -152,8 +152,8 @@ def _(command: RequestResources, book: Resource, facts: Facts) -> list[Event]:
 def _(command: OfferResources, book: Resource, facts: Facts) -> list[Event]:
     _check_one_side(command.agent, book.demand.values(), facts)
     _check_time(command.available_until, "available_until", facts)
-    _check_quantity(command.quantity, book)
     _check_total(command.quantity, command.unit_price)
+    _check_quantity(command.quantity, book)
     _check_room(command.agent, book.offers.values(), facts)
     offer_id = entry_id_in("off", name_of(command.resource), facts.token)
     return [

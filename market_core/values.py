@@ -74,13 +74,13 @@ def exact(value: object) -> Decimal:
 def _amount(
     low: Decimal, low_included: bool, high: Decimal, high_included: bool, unit: str
 ) -> BeforeValidator:
-    """Return the validator of an exact amount of a unit, between `low` and `high`."""
+    """Return the validator of an exact amount between `low` and `high`; `unit` where a caller may mistake it."""
 
     def check(value: object) -> Decimal:
         try:
             number = exact(value)
         except ValueError as error:
-            raise ValueError(f"{error} ({unit})") from None
+            raise ValueError(f"{error} ({unit})" if unit else str(error)) from None
         if number < low or (number == low and not low_included):
             raise ValueError(f"must be {low} or more" if low_included else f"must be above {low}")
         if number > high or (number == high and not high_included):
@@ -93,11 +93,11 @@ def _amount(
 _ZERO, _ONE = Decimal(0), Decimal(1)
 _NUMBER_SCHEMA = WithJsonSchema({"type": "number"})
 
-Money = Annotated[Decimal, _amount(_ZERO, True, AMOUNT_LIMIT, False, "credits"), _NUMBER_SCHEMA]
+Money = Annotated[Decimal, _amount(_ZERO, True, AMOUNT_LIMIT, False, ""), _NUMBER_SCHEMA]
 """Credits: 0 or more, at most 6 decimal places, below 1,000,000,000."""
-PositiveMoney = Annotated[Decimal, _amount(_ZERO, False, AMOUNT_LIMIT, False, "credits"), _NUMBER_SCHEMA]
+PositiveMoney = Annotated[Decimal, _amount(_ZERO, False, AMOUNT_LIMIT, False, ""), _NUMBER_SCHEMA]
 """Credits above 0."""
-Quantity = Annotated[Decimal, _amount(_ZERO, False, AMOUNT_LIMIT, False, "units"), _NUMBER_SCHEMA]
+Quantity = Annotated[Decimal, _amount(_ZERO, False, AMOUNT_LIMIT, False, ""), _NUMBER_SCHEMA]
 """Units of a resource: above 0, at most 6 decimal places, below 1,000,000,000."""
 Duration = Annotated[
     Decimal, _amount(_ZERO, False, DURATION_LIMIT, False, "seconds, such as 300"), _NUMBER_SCHEMA

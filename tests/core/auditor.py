@@ -79,7 +79,7 @@ class AuditedAuction:
         cost = Fraction(valid[winner].cost)
         if self.rule == "pay_as_bid":
             return winner, cost
-        rest = [score for agent, score in scores.items() if agent != winner]
+        rest = [score for agent, score in scores.items() if agent.split("/")[0] != winner.split("/")[0]]
         limit = None if self.max_price is None else Fraction(self.max_price)
         if not rest:
             return winner, cost if limit is None else limit

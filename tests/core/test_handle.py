@@ -93,7 +93,7 @@ def busy_world():
         AwardAuction(agent="buyer", auction_id=auction_id),
         ReportOutcome(agent="buyer", auction_id=done, success=True),
         RequestResources(agent="a", resource="gpu", quantity=1),
-        OfferResources(agent="a", resource="gpu", quantity=1, unit_price=1),
+        OfferResources(agent="b", resource="gpu", quantity=1, unit_price=1),
         Withdraw(agent="a", id=demand),
         Withdraw(agent="b", id=offer),
         AggregateDemand(agent="a", resources=["gpu"]),

@@ -75,7 +75,10 @@ class Histories(RuleBasedStateMachine):
             agent=buyer, task="x", max_price=max_price, payment_rule=payment_rule,
             scoring=scoring, closes_in=closes_in, invite=invite,
         )  # fmt: skip
-        (created,) = self.attempt(command, True)
+        own = any(agent.split("/")[0] == buyer.split("/")[0] for agent in invite)
+        if not (made := self.attempt(command, not own)):
+            return multiple()
+        (created,) = made
         self.audited[created.auction_id] = AuditedAuction(
             created.auction_id, buyer, max_price, payment_rule, time_price, quality_price,
             self.ahead(closes_in), invite, created.nonce,
@@ -192,7 +195,11 @@ class Histories(RuleBasedStateMachine):
 
     def post(self, command, entry):
         whole = entry.left == int(entry.left)
-        events = self.attempt(command, whole or command.resource != "seats")
+        facing = self.books[command.resource].live(
+            "offer" if entry.side == "demand" else "demand", self.world.now
+        )
+        across = any(o.agent.split("/")[0] == entry.agent.split("/")[0] for o in facing.values())
+        events = self.attempt(command, (whole or command.resource != "seats") and not across)
         if not events:
             return multiple()
         entry_id = events[0].demand_id if entry.side == "demand" else events[0].offer_id

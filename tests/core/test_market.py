@@ -123,7 +123,7 @@ def test_a_deadline_needs_a_clock():
     auction.submit_bid(request, Bid(agent="a", cost=1))
     assert refused(auction.award, request) == (
         Code.BEFORE_DEADLINE,
-        {"closes_at": "2026-11-23T12:01:00Z", "seconds": 60},
+        {"closes_at": "2026-11-23T12:01:00Z", "seconds": 60, "invited": 0, "invited_bids": 0},
     )
     moment[0] = later(60)
     late = Bid(agent="b", cost=0)
@@ -170,7 +170,7 @@ def test_a_wrong_value_of_a_request_is_refused_with_its_field(wrong, field, rule
     [
         ({"cost": float("inf")}, "cost", "must be a finite number"),
         ({"cost": -1}, "cost", "must be 0 or more"),
-        ({"cost": "1.0000001"}, "cost", "must have at most 6 decimal places"),
+        ({"cost": "1.0000001"}, "cost", "must have at most 6 decimal places; the nearest is 1"),
         ({"cost": 1e9}, "cost", "must be below 1,000,000,000"),
         ({"cost": None}, "cost", "must be a number"),
         ({"estimated_time": 0}, "estimated_time", "must be above 0"),

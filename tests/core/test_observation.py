@@ -36,6 +36,7 @@ def empty_view(seen, **visible):
     nothing = {
         "cancelled_after_closing": False,
         "own_bid": None,
+        "own_lapsed": False,
         "own_position": None,
         "winners": (),
         "ranking": (),

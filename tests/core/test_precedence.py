@@ -52,7 +52,7 @@ class Scene:
                 "requirements": {"capabilities": ["go"], "attributes": {"os": "linux"}},
                 "scoring": Scoring(time_price=100_000_000, quality_price=1),
                 "max_price": 10,
-                "invite": ("me", "rival", "buyer/x"),
+                "invite": ("me", "rival"),
                 **self.terms,
             }
         )

@@ -79,6 +79,16 @@ def own_auction():
     return bid(world, auction_id, agent="Buyer/helper")
 
 
+def both_sides():
+    world = World()
+    world.offer("acme/a", 1, 1)
+    return world.refusal(RequestResources(agent="Acme/b", resource="GPU", quantity=1))
+
+
+def invited_by_its_own_owner():
+    return World().refusal(CreateAuction(agent="acme/a", task="x", invite=("b", "Acme")))
+
+
 def not_invited():
     world, auction_id = scene(invite=("rival",))
     return bid(world, auction_id)
@@ -182,7 +192,7 @@ def ended():
 
 
 def before_deadline():
-    world, auction_id = scene(closes_in="60.000001")
+    world, auction_id = scene(closes_in="60.000001", invite=("rival", "b"))
     return world.refusal(CloseAuction(agent="buyer", auction_id=auction_id))
 
 
@@ -267,6 +277,8 @@ CASES = [
     (unknown_resource, Code.UNKNOWN_RESOURCE, {}),
     (not_the_buyer, Code.NOT_THE_BUYER, {}),
     (own_auction, Code.OWN_AUCTION, {}),
+    (both_sides, Code.BOTH_SIDES, {}),
+    (invited_by_its_own_owner, Code.OWN_AUCTION, {}),
     (not_invited, Code.NOT_INVITED, {}),
     (cancelled, Code.AUCTION_CANCELLED, {}),
     (unsold, Code.AUCTION_UNSOLD, {}),
@@ -283,7 +295,11 @@ CASES = [
     (no_demand, Code.NOTHING_TO_CLEAR, {"why": "there is no demand in the book"}),
     (too_dear, Code.NOTHING_TO_CLEAR, {"why": "every offer asks more than every demand's limit"}),
     (ended, Code.BIDDING_ENDED, {"closes_at": "2026-11-23T12:01:00Z"}),
-    (before_deadline, Code.BEFORE_DEADLINE, {"closes_at": "2026-11-23T12:01:00.000001Z", "seconds": 61}),
+    (
+        before_deadline,
+        Code.BEFORE_DEADLINE,
+        {"closes_at": "2026-11-23T12:01:00.000001Z", "seconds": 61, "invited": 2, "invited_bids": 1},
+    ),
     (no_clock, Code.NO_CLOCK, {"field": "closes_in"}),
     (deadline_passed, Code.DEADLINE_PASSED, {"field": "available_until", "now": "2026-11-23T12:00:00Z"}),
     (missing_capability, Code.MISSING_CAPABILITY, {"missing": ["rust", "sql"]}),

@@ -155,7 +155,6 @@ def test_the_limit_of_entries_is_per_owner_side_and_resource_and_counts_what_is_
         world.request(f"Acme/{i}", 1, needed_by=later(60))
     more = RequestResources(agent="acme", resource="gpu", quantity=1)
     assert world.refused(more) == Code.TOO_MANY_ENTRIES
-    world.offer("acme", 1, 1)
     world.request("acme", 1, resource="cpu")
     world.request("other", 1)
     world.wait(60)
@@ -214,7 +213,7 @@ def test_a_clearing_moves_every_unit_and_every_credit_from_one_side_to_the_other
     for agent, quantity, limit in demand:
         world.request(agent, quantity, limit)
     for agent, quantity, price in offers:
-        world.offer(agent.upper(), quantity, price)
+        world.offer(f"seller-{agent}", quantity, price)
     before = {entry.entry_id: entry.left for entry in world.book().entries}
     try:
         ((cleared,),) = world.clear().events.values()

@@ -107,9 +107,9 @@ def test_in_any_book_no_limit_that_does_not_set_the_price_is_seen(one, other):
         world = World()
         for agent in "abc":
             world.request(agent, 1, 100)
-            world.offer(agent.upper(), 1, 50)
+            world.offer(f"seller-{agent}", 1, 50)
         world.request("d", 1, limit)  # at most 20, far from the 50 that is asked
-        return [world.see_book(viewer) for viewer in ("", "a", "A", "x")]
+        return [world.see_book(viewer) for viewer in ("", "a", "seller-a", "x")]
 
     if other is not None:
         assert seen(one) == seen(other)
@@ -161,7 +161,10 @@ def test_owners_whose_entries_have_lapsed_do_not_count():
 
 def test_an_agent_sees_its_own_entries_and_nobody_elses():
     world = World()
-    ids = {agent: (world.request(agent, 1, 8), world.offer(agent, 1, 9)) for agent in ("acme", "acme/x", "b")}
+    ids = {
+        agent: (world.request(agent, 1, 8), world.request(agent, 2, 7)) for agent in ("acme", "acme/x", "b")
+    }
+    ids |= {agent: (world.offer(agent, 1, 9),) for agent in ("seller", "seller/x")}
     for viewer, own in {**ids, "": (), "Acme": ()}.items():
         assert tuple(entry.entry_id for entry in world.see_book(viewer).own) == own
 

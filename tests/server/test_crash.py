@@ -91,7 +91,7 @@ async def test_after_kill_9_every_acknowledged_bid_is_there_and_no_half_one(n, t
     auction_id = await new_auction(path)
     with (
         trader(path, auction_id, "a", 90_000, 30) as killed,
-        trader(path, auction_id, "b", 9_000, 1) as other,
+        trader(path, auction_id, "b", 100, 1) as other,
     ):
         begin(killed, other)
         acknowledged = [killed.stdout.readline().strip() for _ in range(random.Random(n).randrange(1, 400))]
@@ -173,9 +173,7 @@ async def test_numbers_that_json_does_not_have_are_refused_on_the_wire(tmp_path)
         for cost in (float("nan"), float("inf"), float("-inf")):
             server.call("create_auction", agent="buyer", task="t", max_price=cost)
             content = server.receive()["structuredContent"]
-            assert (content["code"], content["message"]) == (
-                "invalid_value",
-                "max_price: must be a finite number",
-            )
+            assert content["code"] == "invalid_value"
+            assert content["message"].startswith("max_price: must be a finite number")
         server.call("list_auctions")
         assert server.receive()["structuredContent"]["total"] == 0
