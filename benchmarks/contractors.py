@@ -22,7 +22,7 @@ from mcp import Client
 
 DATA = Path(__file__).parent / "data" / "contractors_33_99.json"
 OPTIMUM = Decimal("23444.27")
-_BATCH = 500  # rows that submit_bids takes
+_BATCH = 100  # rows that submit_bids takes
 
 Row = dict[str, Any]
 

@@ -161,7 +161,6 @@ _RULES: Mapping[str, str] = {
 }
 """What pydantic finds wrong, in our words."""
 _PARTS: Mapping[str, type[BaseModel]] = {
-    "requirements": Requirements,
     "scoring": Scoring,
     "attribute_bonus": Bonus,
     "attributes": Condition,
@@ -177,9 +176,11 @@ def invalid(error: ValidationError) -> Rejection:
     where = ".".join(str(part) for part in first["loc"]) or "the arguments"
     rule = _RULES.get(first["type"], "is not valid here").format(**first.get("ctx", {}))
     if first["type"] == "extra_forbidden" and len(first["loc"]) > 1:
-        around = [part for part in first["loc"][:-1] if isinstance(part, str)]
-        model = _PARTS.get(around[-1]) if around else None
-        rule += f"; use {', '.join(model.model_fields)}" if model else ""
+        around = next((part for part in reversed(first["loc"][:-1]) if isinstance(part, str)), "")
+        if around == "requirements":
+            rule += "; put it under attributes"
+        elif around in _PARTS:
+            rule += f"; use {', '.join(_PARTS[around].model_fields)}"
     return Rejection(Code.INVALID_VALUE, field=where, rule=rule)
 
 

@@ -186,12 +186,12 @@ WORDS: Mapping[Code, Words] = {
         "give a later moment",
     ),
     Code.MISSING_CAPABILITY: Words(
-        "the auction requires capabilities that you have not registered; the facts name them as missing",
+        "the auction requires capabilities that you have not registered; they are listed as missing",
         "if you have them, register_agent with all your capabilities, then bid again; "
         "otherwise look for another auction",
     ),
     Code.MISSING_ATTRIBUTE: Words(
-        "the auction requires attributes that your bid does not meet; the facts name them as missing",
+        "the auction requires attributes that your bid does not meet; they are listed as missing",
         "if they hold, state them in the bid's attributes or once with register_agent; "
         "get_auction shows what is asked",
     ),

@@ -312,7 +312,8 @@ Name = Annotated[
 _AGENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}(/[A-Za-z0-9][A-Za-z0-9._-]{0,63})?", re.ASCII)
 
 
-def _agent_id(value: object) -> str:
+def agent_id(value: object) -> str:
+    """Return `value` as an agent's id; raise ValueError with the rule that it breaks."""
     if not isinstance(value, str) or not value.strip():
         raise ValueError("must be an agent's id, such as claude or acme/reviewer-2")
     text = value.strip()
@@ -335,7 +336,7 @@ def owner_of(agent: str) -> str:
     return agent.partition("/")[0].lower()
 
 
-AgentId = Annotated[str, BeforeValidator(_agent_id), WithJsonSchema({"type": "string"})]
+AgentId = Annotated[str, BeforeValidator(agent_id), WithJsonSchema({"type": "string"})]
 """Who: letters, digits and . _ - (1 to 64), optionally `owner/` in front."""
 
 ObjectId = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=128)]

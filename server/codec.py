@@ -66,8 +66,8 @@ def decode(body: str) -> Event:
 
 
 def encode_state(state: State) -> str:
-    """Return a state as JSON, for a snapshot."""
-    return canonical(_adapter(type(state)).dump_python(state))
+    """Return a state as JSON, for a snapshot. The order of mappings stays: it may say which is the oldest."""
+    return _adapter(type(state)).dump_json(state).decode()
 
 
 def decode_state(stream: str, body: str) -> State:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from market_core.rejections import Code, Rejection
+from market_core.values import agent_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,5 +21,10 @@ class Identity:
         return self.bound or named
 
     def viewing(self, named: str) -> str:
-        """Return who looks; empty for the public view."""
+        """Return who looks; empty for the public view. Raises `invalid_value` for what cannot be an agent."""
+        if named:
+            try:
+                agent_id(named)
+            except ValueError as error:
+                raise Rejection(Code.INVALID_VALUE, field="agent", rule=str(error)) from None
         return self.acting(named) if named or self.bound else ""

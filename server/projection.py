@@ -6,7 +6,7 @@ agents with a capability, an auction's id and `resource/NAME` for all who have s
 
 import json
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import singledispatch
 
 from market_core.agent import Agent
@@ -34,11 +34,17 @@ from market_core.values import MARKET, plain, shown
 from server.ports import Notice, Summary
 
 Projected = Summary | Notice
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def epoch(moment: datetime) -> int:
-    """Return a moment as microseconds since 1970."""
-    return round(moment.timestamp() * 1_000_000)
+    """Return a moment as microseconds since 1970, exactly."""
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+def moment_of(microseconds: int) -> datetime:
+    """Return the moment that `epoch` gave the number of."""
+    return _EPOCH + timedelta(microseconds=microseconds)
 
 
 def project(state: State, events: Iterable[Event]) -> tuple[tuple[Summary, ...], tuple[Notice, ...]]:

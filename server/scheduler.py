@@ -9,6 +9,7 @@ import logging
 import anyio
 
 from market_core.commands import Lapse
+from server.ports import StoreBroken, StoreUnavailable
 from server.projection import epoch
 from server.service import Answer, Service
 
@@ -22,6 +23,9 @@ async def keep_time(service: Service) -> None:
         changed = service.new_deadline
         try:
             pause = await _carry_out_due(service)
+        except (StoreUnavailable, StoreBroken) as error:
+            log.warning("deadlines cannot be recorded now: %s", error)
+            pause = _LOOK_AGAIN
         except Exception:
             log.exception("the scheduler failed; it goes on")
             pause = _LOOK_AGAIN
@@ -34,6 +38,8 @@ async def _carry_out_due(service: Service) -> float:
     for stream in await service.store.due(epoch(service.clock.now())):
         try:
             await service.execute(Lapse(stream=stream), lambda _: Answer("", {}))
+        except (StoreUnavailable, StoreBroken):
+            raise
         except Exception:  # one bad stream must not stop the others
             log.exception("could not record the deadline of %s", stream)
     until = await service.store.next_until()

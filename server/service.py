@@ -15,7 +15,6 @@ from typing import Any, TypeVar
 
 import anyio
 import anyio.lowlevel
-from pydantic import BaseModel
 
 from market_core.canonical import canonical, chain_hash, digest
 from market_core.commands import AnyCommand
@@ -75,11 +74,19 @@ class Once:
     fingerprint: str
 
 
-def once(agent: str, key: str, tool: str, arguments: BaseModel) -> Once | None:
-    """Return the idempotency of a request, or None without a key."""
+def once(agent: str, key: str, tool: str, content: object) -> Once | None:
+    """Return the idempotency of a request with `content`, which has a canonical form, or None without a key."""
     if not key:
         return None
-    return Once(agent, key, digest(tool, "\0", canonical(arguments.model_dump())))
+    return Once(agent, key, digest(tool, "\0", canonical(content)))
+
+
+class _NoAnswer(Exception):  # noqa: N818 - carries the failure to where the streams are put right
+    """The answer could not be made, so what was decided must not be recorded."""
+
+    def __init__(self, failure: Exception) -> None:
+        super().__init__(failure)
+        self.failure = failure
 
 
 @dataclass(slots=True, eq=False)
@@ -280,7 +287,7 @@ class Service:
             except (StoreUnavailable, StoreBroken):
                 raise
             except Exception as bug:  # handed to the caller, whose fault it is not
-                waiting.failure = bug
+                waiting.failure = bug.failure if isinstance(bug, _NoAnswer) else bug
                 batch.settled.append(waiting)
                 self._streams.forget(waiting.streams)  # they may hold what was not recorded
                 return pending[position + 1 :]
@@ -309,7 +316,10 @@ class Service:
                 if waiting.all_or_nothing:
                     raise
                 outcomes.append(refusal)
-        waiting.result = waiting.answer(outcomes)
+        try:
+            waiting.result = waiting.answer(outcomes)
+        except Exception as failure:
+            raise _NoAnswer(failure) from failure
         if not draft.recorded and waiting.once is None:
             batch.settled.append(waiting)
             return

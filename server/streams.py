@@ -1,12 +1,13 @@
 """The streams that this process has at hand: their states, brought up to date from the store when asked for."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from market_core.canonical import GENESIS
 from market_core.handle import State, evolve, new_state
 from server import codec
-from server.ports import EventStore, Recorded, Snapshot
+from server.ports import EventStore, Recorded, Snapshot, StoreBroken, StoreUnavailable
 
 _MOST = 2000  # streams kept between turns
 _SNAPSHOT_EVERY = 500  # events, or a quarter of the stream where that is more
@@ -73,7 +74,12 @@ class Streams:
         self._unsaved.update(name for name in names if not name.startswith("auction/"))
 
     async def save_snapshots(self) -> None:
-        """Save the long-lived streams whose tail since their snapshot has grown long."""
+        """Save the long-lived streams whose tail since their snapshot has grown long, as far as the store can."""
+        with suppress(StoreUnavailable, StoreBroken):  # it is a cache: the next start is slower, no more
+            await self._save()
+        self._unsaved.clear()
+
+    async def _save(self) -> None:
         for name in self._unsaved:
             stream = self._cache.get(name)
             if stream is None or stream.version < _SNAPSHOT_EVERY:
@@ -85,4 +91,3 @@ class Streams:
                 await self._store.save_snapshot(
                     Snapshot(name, stream.version, stream.hash, codec.SNAPSHOT_FORM, body)
                 )
-        self._unsaved.clear()

@@ -34,6 +34,7 @@ class Refused(Exception):  # noqa: N818 - an answer of the market
         self.code: str = content.get("code", "")
         self.message: str = content.get("message", "")
         self.next: str = content.get("next", "")
+        self.missing: list[str] = content.get("facts", {}).get("missing", [])
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,10 +79,9 @@ class Show:
     async def _learn(self, agent: Agent, terms: Content, refused: Refused) -> str:
         """Do what the refusal says helps; return what that was. Raises the refusal if nothing does."""
         if refused.code == "missing_capability":
-            able = terms["requirements"]["capabilities"]
-            await agent.join([*agent.player.capabilities, *able])
+            await agent.join([*agent.player.capabilities, *refused.missing])
             await agent.bid(terms)
-            return f"{agent.name} can do it, so it registers {', '.join(able)} too; its second bid stands."
+            return f"{agent.name} can do it, so it registers {', '.join(refused.missing)} too; its second bid stands."
         if refused.code == "bid_above_max_price":
             agent.minds_max_price = True
             return f"{agent.name} will not work below its own cost, and leaves."

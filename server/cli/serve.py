@@ -39,11 +39,9 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _check_agent(agent: str) -> None:
-    from pydantic import TypeAdapter, ValidationError
-
-    from market_core.values import AgentId
+    from market_core.values import agent_id
 
     try:
-        TypeAdapter(AgentId).validate_python(agent)
-    except ValidationError as error:
-        sys.exit(f"agent-market: --agent {error.errors()[0]['ctx']['error']}")
+        agent_id(agent)
+    except ValueError as error:
+        sys.exit(f"agent-market: --agent {error}")

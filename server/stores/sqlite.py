@@ -380,30 +380,37 @@ def _open(path: str) -> sqlite3.Connection:
 
 def _prepare(db: sqlite3.Connection, path: str) -> None:
     """Check whose file it is, make the tables in a new one, and set the connection up."""
+    _check_ours(db, path)  # before anything is written
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = FULL")
     db.execute("BEGIN IMMEDIATE")
     try:
-        application = db.execute("PRAGMA application_id").fetchone()[0]
-        version = db.execute("PRAGMA user_version").fetchone()[0]
-        empty = not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        if empty and application == 0:
+        if _check_ours(db, path):
             for statement in _TABLES.split(";"):
                 db.execute(statement)
             db.execute(f"PRAGMA application_id = {_APPLICATION}")
             db.execute(f"PRAGMA user_version = {FORMAT}")
-        elif application != _APPLICATION:
-            raise StoreBroken(f"{path} is a database of another program")
-        elif version > FORMAT:
-            raise StoreBroken(
-                f"{path} has format {version}; this version of agent-market reads formats up to {FORMAT}: upgrade it"
-            )
         db.execute("COMMIT")
     except BaseException:
         with suppress(sqlite3.Error):
             db.execute("ROLLBACK")
         raise
     db.execute("PRAGMA busy_timeout = 0")  # from here on we wait without holding up the event loop
+
+
+def _check_ours(db: sqlite3.Connection, path: str) -> bool:
+    """Return whether the file is empty; raise StoreBroken for one of another program or a newer format."""
+    application = db.execute("PRAGMA application_id").fetchone()[0]
+    version = db.execute("PRAGMA user_version").fetchone()[0]
+    if application == 0 and not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+        return True
+    if application != _APPLICATION:
+        raise StoreBroken(f"{path} is a database of another program")
+    if version > FORMAT:
+        raise StoreBroken(
+            f"{path} has format {version}; this version of agent-market reads formats up to {FORMAT}: upgrade it"
+        )
+    return False
 
 
 @contextmanager

@@ -48,7 +48,9 @@ async def register_agent(ask: RegisterAgent, call: Call) -> Answer:
         text = f"Registered {ask.agent}. Capabilities: {', '.join(seen.capabilities) or 'none'}. {told}"
         return reply(made, f"{text}\nNext: list_auctions, or inbox with wait for new ones.")
 
-    return await call.service.execute(ask, answer, once(ask.agent, call.key, "register_agent", ask))
+    return await call.service.execute(
+        ask, answer, once(ask.agent, call.key, "register_agent", ask.model_dump())
+    )
 
 
 async def _open_work(ask: RegisterAgent, call: Call) -> dict[str, int]:
@@ -148,14 +150,16 @@ async def submit_bids(ask: SubmitBids, call: Call) -> Answer:
         decided = iter(outcomes)
         return _results([row if isinstance(row, Rejection) else next(decided) for row in rows])
 
-    return await call.service.execute_each(bids, answer, once(ask.agent, call.key, "submit_bids", ask))
+    content = [row.model_dump() if isinstance(row, SubmitBid) else str(row) for row in rows]
+    return await call.service.execute_each(bids, answer, once(ask.agent, call.key, "submit_bids", content))
 
 
 def _row(row: dict[str, Any], ask: SubmitBids, call: Call) -> SubmitBid | Rejection:
     """Return the bid of a row, or the refusal of its values."""
     given = {name: value for name, value in row.items() if value is not None}
     try:
-        given["agent"] = call.identity.acting(str(given.get("agent", "")) or ask.agent)
+        named = given.get("agent", "")
+        given["agent"] = call.identity.acting(named or ask.agent) if isinstance(named, str) else named
         return SubmitBid.model_validate(given)
     except Rejection as refusal:
         return refusal

@@ -52,7 +52,9 @@ async def create_auction(ask: CreateAuction, call: Call) -> Answer:
         text = f"Auction {event.auction_id} is open for bids {until}. {told}"
         return reply(made, f"{text}\nNext: inbox with wait tells of bids; {decide}{sooner}.")
 
-    return await call.service.execute(ask, answer, once(ask.agent, call.key, "create_auction", ask))
+    return await call.service.execute(
+        ask, answer, once(ask.agent, call.key, "create_auction", ask.model_dump())
+    )
 
 
 def _told(ask: CreateAuction, providers: list[str]) -> str:

@@ -17,7 +17,7 @@ from market_core.observation import AuctionSeen, ResourceSeen, see_agent, see_au
 from market_core.rejections import Code, Rejection
 from market_core.values import Name, ObjectId, plain, shown, total
 from server.ports import Found, Page, Query
-from server.projection import epoch
+from server.projection import epoch, moment_of
 from server.tools import answers
 from server.tools.registry import Call, reading
 from server.tools.resources import book_of, side
@@ -42,7 +42,7 @@ def position(cursor: str) -> int | None:
     """Return the position that a cursor stands for, None for an empty one. Raises `invalid_value`."""
     if not cursor:
         return None
-    if not (cursor.isascii() and cursor.isdigit()):
+    if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 19):
         raise Rejection(
             Code.INVALID_VALUE, field="cursor", rule="must be a next_cursor from an earlier answer"
         )
@@ -336,9 +336,9 @@ def auction_row(found: Found, now: int) -> answers.AuctionRow:
         bids=found.children,
         max_price=_decimal(body["max_price"]),
         payment_rule=body["payment_rule"],
-        capabilities=body["capabilities"][:10] or None,
+        capabilities=body["capabilities"][:3] or None,
         invited_only=body["invited_only"] or None,
-        closes_at=None if summary.until is None else _moment(summary.until),
+        closes_at=None if summary.until is None else moment_of(summary.until),
         winner=body["winner"],
         payment=_decimal(body["payment"]),
     )
@@ -346,13 +346,6 @@ def auction_row(found: Found, now: int) -> answers.AuctionRow:
 
 def _decimal(text: str | None) -> Decimal | None:
     return None if text is None else Decimal(text)
-
-
-def _moment(microseconds: int) -> datetime:
-    return datetime.fromisoformat("1970-01-01T00:00:00+00:00") + _MICROSECOND * microseconds
-
-
-_MICROSECOND = datetime.resolution
 
 
 # Resources
@@ -403,7 +396,7 @@ def resource_answer(seen: ResourceSeen) -> tuple[answers.ResourceSeen, str]:
     )
     rows = [("demand", seen.demand), ("offers", seen.offers)]
     text = [
-        f"{seen.name}"
+        f"Book of {seen.name}"
         + (f" in {seen.unit}" if seen.unit else "")
         + (", whole units only" if seen.whole else "")
         + ".",
@@ -441,7 +434,10 @@ async def _list_resources(ask: GetResource, call: Call) -> tuple[BaseModel, str]
     made = answers.ResourceSeen(resources=rows, total=page.total, next_cursor=cursor)
     if not rows:
         return made, "Nobody has named a resource yet.\nNext: request_resources or offer_resources."
-    listed = answers.table(["resource", "unit", "whole"], ([r.resource, r.unit, r.whole] for r in rows))
+    listed = answers.table(
+        ["sold in", "unit", "resource"],
+        (["whole units" if r.whole else "any quantity", r.unit, r.resource] for r in rows),
+    )
     text = f"{answers.count(page.total, 'resource')}.\n{listed}{answers.paged(len(rows), page.total, cursor)}"
     return made, f"{text}\nNext: get_resource with a name shows its book."
 
@@ -533,7 +529,7 @@ async def _list_agents(ask: GetAgent, call: Call) -> tuple[BaseModel, str]:
     page = await call.service.store.find(Query("agent", tag=tag, before=position(ask.cursor), limit=50))
     bodies = [(found.summary.id, json.loads(found.summary.body)) for found in page.found]
     rows = [
-        answers.AgentRow(agent=name, capabilities=body["capabilities"][:10], outcomes=body["outcomes"])
+        answers.AgentRow(agent=name, capabilities=body["capabilities"][:5], outcomes=body["outcomes"])
         for name, body in bodies
     ]
     cursor = _next(page) if len(rows) == 50 else None

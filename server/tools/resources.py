@@ -105,7 +105,7 @@ def aggregate_demand(ask: AggregateDemand, after: After) -> tuple[BaseModel, str
         ],
     )
     parts = [_clearing_text(clearing) for clearing in made.clearings]
-    parts += [f"{row.resource}: {row.message}." for row in made.not_cleared]
+    parts += [f"Not cleared, {row.resource}: {row.message}." for row in made.not_cleared]
     return made, "\n\n".join(
         parts
     ) + "\nNext: inbox tells each agent its part; get_resource shows what is left."
@@ -135,7 +135,7 @@ def _clearing(book: Resource, event: events.ResourceCleared, rows: int) -> answe
 
 def _clearing_text(made: answers.Clearing) -> str:
     head = (
-        f"{made.resource}: {plain(made.quantity)} allocated at {answers.credits_text(made.clearing_price)} each, "
+        f"Cleared {made.resource}: {plain(made.quantity)} allocated at {answers.credits_text(made.clearing_price)} each, "
         f"{plain(made.total_payment)} in all; unmet demand {plain(made.unmet)}."
     )
     gets = answers.table(

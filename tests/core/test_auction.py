@@ -90,6 +90,7 @@ def test_a_bid_is_recorded_as_made_and_a_new_one_replaces_it():
         ([30, 60], 50, "second_price", ("a0", D(50))),
         ([30, 40], 50, "second_price", ("a0", D(40))),
         ([30, 60], 25, "second_price", None),
+        ([50, 60], 50, "pay_as_bid", ("a0", D(50))),  # max_price itself is within it
         ([40, 30], None, "second_price", ("a1", D(40))),
         ([30], None, "second_price", ("a0", D(30))),
         ([30], 50, "second_price", ("a0", D(50))),
@@ -128,6 +129,15 @@ def test_the_winner_of_a_scored_auction_is_paid_up_to_the_runner_ups_score():
         ranking_digest=hashlib.sha256(ranking.encode()).hexdigest(),
         mechanism="single/1",
     )
+
+
+def test_another_id_of_the_winners_owner_does_not_set_its_payment():
+    world = World()
+    auction_id = world.create(payment_rule="second_price", max_price=50)
+    for agent, cost in (("shop/a", 30), ("Shop/b", 31), ("other", 45)):
+        world.bid(auction_id, agent, cost)
+    awarded = world.award(auction_id)
+    assert (paid(awarded), awarded.runner_up_score, awarded.eligible) == (("shop/a", D(45)), D(45), 3)
 
 
 def test_adding_a_losing_bid_does_not_change_who_wins():

@@ -148,6 +148,19 @@ def test_under_second_price_nobody_but_buyer_and_winner_learns_what_the_winner_a
     assert seen(30) == seen(31)
 
 
+def test_a_bidder_sees_when_its_own_bid_has_lapsed():
+    world = World()
+    auction_id = world.create()
+    world.bid(auction_id, "brief", 5, valid_for=60)
+    world.bid(auction_id, "firm", 5)
+    lapsed = []
+    for seconds in (0, 59, 1):
+        world.wait(seconds)
+        lapsed.append({viewer: world.see(auction_id, viewer).own_lapsed for viewer in ("brief", "firm", "")})
+    nobody = {"brief": False, "firm": False, "": False}
+    assert lapsed == [nobody, nobody, {**nobody, "brief": True}]
+
+
 def test_under_second_price_the_cost_of_the_winner_is_told_to_buyer_and_winner():
     world, auction_id = story("second_price")
     world.wait(60)

@@ -264,6 +264,7 @@ def test_taking_back_a_bid_that_was_taken_back_hears_the_first_reason():
 # Resources
 
 ENTRY_FAULTS = {
+    Code.BOTH_SIDES: {"agent": "across/x"},
     Code.NO_CLOCK: {"until": later(-1)},
     Code.DEADLINE_PASSED: {"until": later(-1)},
     Code.TOTAL_OUT_OF_RANGE: {"price": 999_999_999},
@@ -276,10 +277,14 @@ ENTRY_FAULTS = {
 @pytest.mark.parametrize("number", [1, 2, 3, 4])
 def test_an_entry_with_several_faults_is_refused_for_the_first(side, number):
     for faults in combinations(ENTRY_FAULTS, number):
+        if {Code.BOTH_SIDES, Code.TOO_MANY_ENTRIES} <= set(faults):
+            continue  # an owner has entries on one side only
         world = World()
         world.do(DeclareResource(resource="gpu", whole=True))
         for _ in range(100 if Code.TOO_MANY_ENTRIES in faults else 0):
             world.request("full", 1) if side == "demand" else world.offer("full", 1, 1)
+        if Code.BOTH_SIDES in faults:
+            world.offer("across", 1, 1) if side == "demand" else world.request("across", 1)
         world.clock = Code.NO_CLOCK not in faults
         said = {"agent": "me", "quantity": 5000, "price": 1, "until": None}
         for fault in faults:
@@ -298,6 +303,12 @@ def test_of_several_resources_that_do_not_clear_the_first_reason_is_given():
     for names in permutations(["idle", "nobody-named-it"]):
         refused = world.refused(AggregateDemand(agent="me", resources=names))
         assert refused == first_of({Code.UNKNOWN_RESOURCE, Code.NOTHING_TO_CLEAR})
+
+
+def test_inviting_ones_own_owner_is_refused_before_a_wrong_deadline():
+    command = CreateAuction(agent="buyer", task="x", closes_at=later(-1), invite=("buyer/x",))
+    assert World().refused(command) == first_of({Code.OWN_AUCTION, Code.DEADLINE_PASSED})
+    assert World(clock=False).refused(command) == first_of({Code.OWN_AUCTION, Code.NO_CLOCK})
 
 
 def test_without_a_clock_a_moment_in_the_past_means_nothing_rather_than_too_late():

@@ -31,7 +31,7 @@ async def test_an_auction_from_creation_to_report(mode):
             "description": "fast",
             "capabilities": ["code-review", "rust"],
             "attributes": {"language": "rust"},
-            "record": {"reported": 0, "successes": 0, "failures": 0},
+            "open_auctions": {},
         }
         made = await shop.ask(
             "create_auction",
@@ -50,7 +50,8 @@ async def test_an_auction_from_creation_to_report(mode):
             "tie_break_commitment": commitment("auc_t2", 2),
             "eligible_providers": ["ann"],
         }
-        await shop.ask("register_agent", agent="bob", capabilities=["code review"])
+        bob = await shop.ask("register_agent", agent="bob", capabilities=["code review"])
+        assert bob["open_auctions"] == {"code-review": 1}
         asked = {"auction_id": "auc_t2", "estimated_time": 100}
         assert await shop.ask("submit_bid", agent="ann", cost=12.5, **asked) == {
             "bid_id": "bid_t2_t4",
@@ -79,6 +80,7 @@ async def test_an_auction_from_creation_to_report(mode):
             "bids": 2,
             "max_price": 20,
             "payment_rule": "second_price",
+            "capabilities": ["code-review"],
             "closes_at": "2026-11-23T12:01:00Z",
         }
         assert await shop.ask("list_auctions", capability="Code_Review", status="open") == {
@@ -159,15 +161,24 @@ async def test_an_auction_from_creation_to_report(mode):
             "auction_id": "auc_t2",
             "provider": "ann",
             "success": True,
+            "estimated_time": 100,
+            "actual_time": 90,
             "record": {"reported": 1, "successes": 1, "failures": 0},
         }
         seen = await shop.ask("get_auction", auction_id="auc_t2")
         assert seen["outcome"] == {"provider": "ann", **reported}
-        assert (await shop.ask("get_agent", agent_id="ann"))["record"] == {
-            "reported": 1,
-            "successes": 1,
-            "failures": 0,
-        }
+        ann = await shop.ask("get_agent", agent_id="ann")
+        assert ann["record"] == {"reported": 1, "successes": 1, "failures": 0}
+        assert ann["last_outcomes"] == [
+            {
+                "auction_id": "auc_t2",
+                "buyer": "buyer",
+                "success": True,
+                "estimated_time": 100,
+                "actual_time": 90,
+                "quality": 0.9,
+            }
+        ]
         assert await shop.ask("get_agent", capability="rust") == {
             "agents": [{"agent": "ann", "capabilities": ["code-review", "rust"], "outcomes": 1}],
             "total": 1,

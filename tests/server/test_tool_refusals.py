@@ -97,6 +97,8 @@ CALLS = {
     ("submit_bid", "agent=buyer auction_id={open} cost=1"): "own_auction",
     ("submit_bid", "agent=buyer/2 auction_id={open} cost=1"): "own_auction",
     ("submit_bid", "agent=Buyer auction_id={open} cost=1"): "own_auction",
+    ("offer_resources", "agent=p/2 resource=gpu quantity=1 unit_price=1"): "both_sides",
+    ("request_resources", "agent=Q resource=GPU quantity=1"): "both_sides",
     ("submit_bid", "agent=q auction_id={invited} cost=1"): "not_invited",
     ("submit_bid", "agent=acme auction_id={invited} cost=1"): "not_invited",
     # The state it is in
@@ -138,7 +140,7 @@ CALLS = {
     ): "deadline_passed",
     (
         "offer_resources",
-        "agent=p resource=gpu quantity=1 unit_price=1 available_until=2026-11-23T12:00:59Z",
+        "agent=z resource=gpu quantity=1 unit_price=1 available_until=2026-11-23T12:00:59Z",
     ): "deadline_passed",
     # What the auction asks for
     ("submit_bid", "agent=p auction_id={skilled} cost=1"): "missing_capability",
@@ -173,11 +175,16 @@ def arguments(text: str, ids: dict[str, str]) -> dict[str, object]:
 
 
 @MODES
-async def test_every_wrong_call_is_refused_with_its_own_code_and_changes_nothing(mode):
+async def test_every_wrong_call_is_refused_with_its_own_code_and_changes_nothing(mode, golden):
     async with market(mode) as shop:
         ids = await a_busy_market(shop)
-        told = {call: await shop.refused(call[0], **arguments(call[1], ids)) for call in CALLS}
-        assert told == CALLS
+        told = {call: await shop.refusal(call[0], **arguments(call[1], ids)) for call in CALLS}
+        assert {call: refusal["code"] for call, refusal in told.items()} == CALLS
+        texts = [
+            f"{tool}({asked})\n    {refusal['code']}: {refusal['message']}.\n    Next: {refusal['next']}.\n"
+            for (tool, asked), refusal in told.items()
+        ]
+        golden("refusals.txt", "\n".join(texts))
 
 
 def test_the_table_above_knows_every_code_that_a_call_can_meet():
@@ -215,14 +222,15 @@ async def test_what_one_may_not_see_is_refused_byte_for_byte_like_what_does_not_
 async def test_a_refusal_that_waiting_can_help_says_so_and_how_long(mode):
     async with market(mode) as shop:
         auction_id = await shop.create(closes_in=90)
-        assert await shop.refusal("award", agent="buyer", auction_id=auction_id) == {
-            "code": "before_deadline",
-            "message": "bidders were promised until 2026-11-23T12:01:30Z, so the auction cannot be closed or decided before",
-            "facts": {"closes_at": "2026-11-23T12:01:30Z", "seconds": 90},
-            "next": "repeat after 2026-11-23T12:01:30Z (90 seconds from now); inbox with wait tells you when",
-            "transient": True,
-            "retry_after": 90,
-        }
+        refusal = await shop.refusal("award", agent="buyer", auction_id=auction_id)
+        assert (refusal["code"], refusal["transient"], refusal["retry_after"]) == (
+            "before_deadline",
+            True,
+            90,
+        )
+        assert refusal["facts"]["closes_at"] == "2026-11-23T12:01:30Z"
+        refusal = await shop.refusal("award", agent="p", auction_id=auction_id)
+        assert (refusal["transient"], "retry_after" in refusal) == (False, False)
 
 
 @MODES
@@ -288,10 +296,7 @@ async def test_rows_of_many_bids_are_judged_each_alone_and_in_order(mode):
             "bid_t1_t5",
             "bid_t1_t6",
         ]
-        assert answer["results"][1] == {
-            "index": 1,
-            "code": "bid_above_max_price",
-            "message": "the cost is above the buyer's max_price of 10 credits",
-        }
-        assert answer["next"]["bid_above_max_price"] == "bid 10 or less, or leave this auction"
+        alone = await shop.refusal("submit_bid", agent="p", **rows[1])
+        assert answer["results"][1] == {"index": 1, "code": alone["code"], "message": alone["message"]}
+        assert answer["next"][alone["code"]] == alone["next"]
         assert (await shop.ask("get_auction", auction_id=auction_id))["bids"] == 2

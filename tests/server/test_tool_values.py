@@ -112,7 +112,7 @@ BAD = [
         "submit_bids",
         {"agent": "p"},
         "bids",
-        [[], *NO_LIST, [{}], [5], [{**BID, "cost": -1}], [{**BID, "x": 1}]],
+        [[], *NO_LIST, [5], ["x"], [BID] * 101],
     ),
     ("withdraw", {"agent": "p"}, "id", ["", " ", 5, "x" * 129]),
     ("report_outcome", REPORT, "success", NO_FLAG),

@@ -42,6 +42,29 @@ def test_the_least_cost_wins_and_is_paid_by_the_rule(costs, max_price, rule, dec
     assert decided(costs, rule, max_price) == decision
 
 
+@pytest.mark.parametrize(
+    ("max_price", "payment"), [(None, 40), (41, 40), (40, 40), (39, 39), (25, 25)], ids=str
+)
+def test_a_payment_above_max_price_is_cut_to_it(max_price, payment):
+    # 10 + (30 - 0): the winner could ask 40 and still win
+    assert decided([10, 20], "second_price", max_price, scores=[0, 30]) == Decision(0, payment, 1)
+
+
+@pytest.mark.parametrize(
+    ("owners", "max_price", "decision"),
+    [
+        (["x", "y", "z"], 50, Decision(0, 31, 1)),
+        (["x", "x", "z"], 50, Decision(0, 45, 2)),
+        (["x", "x", "x"], 50, Decision(0, 50, None)),
+        (["x", "x", "x"], None, Decision(0, 30, None)),
+    ],
+    ids=str,
+)
+def test_only_another_owners_bid_sets_a_payment(owners, max_price, decision):
+    costs = [30, 31, 45]
+    assert decide(costs, costs, [0, 1, 2], "second_price", max_price, owners) == decision
+
+
 def test_the_winner_matches_the_second_score_with_its_own_quality():
     # Worth of quality q: 2 sqrt(q); costs theta q. Theta 1 offers q 1 at 1, theta 2 offers q 1/4 at 1/2:
     # scores cost - worth are -1 and -1/2, so the winner may ask 1/2 more than its cost.
