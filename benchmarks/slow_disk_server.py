@@ -12,7 +12,7 @@ from typing import Any
 import anyio
 
 from server.bootstrap import running
-from server.clock import jitter
+from server.clock import jitter, stopwatch
 from server.identity import Identity
 from server.protocol import build, publishing
 from server.stores.sqlite import SqliteStore
@@ -45,7 +45,7 @@ class SlowStore(SqliteStore):
     """The market's store on such a connection."""
 
     def __init__(self, path: str, count: str) -> None:
-        super().__init__(path, jitter)
+        super().__init__(path, jitter, stopwatch)
         self._connection: Any = SlowConnection(self._connection, count)
 
 

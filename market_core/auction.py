@@ -218,8 +218,16 @@ def _(command: SubmitBid, auction: Auction, facts: Facts, provider: Agent) -> li
 
 def _check_replaces_own(command: SubmitBid, auction: Auction) -> None:
     """Whose bid it is comes before everything else: of a rival's sealed bid not even the state is told."""
-    if command.replaces and auction.bidder_of.get(command.replaces) != command.agent:
-        raise Rejection(Code.UNKNOWN_ID)
+    if command.replaces:
+        _check_own(command.replaces, auction, command.agent)
+
+
+def _check_own(bid_id: str, auction: Auction, agent: str) -> None:
+    """Another's bid is an unknown one, except the winner's, which everybody can see."""
+    if auction.bidder_of.get(bid_id) != agent:
+        winners = auction.award.winners if auction.award else ()
+        public = any(winner.bid_id == bid_id for winner in winners)
+        raise Rejection(Code.NOT_YOUR_BID if public else Code.UNKNOWN_ID)
 
 
 def _check_stands(bid_id: str, auction: Auction, standing: BidSubmitted | None) -> None:
@@ -231,7 +239,9 @@ def _check_stands(bid_id: str, auction: Auction, standing: BidSubmitted | None) 
 
 def _check_takes_bids(auction: Auction, move: AuctionMove, now: datetime) -> None:
     """Closed by its deadline it is left to `_check_in_time`, whether the closing was already recorded or not."""
-    if not (auction.status == "closed" and deadline_passed(auction, now)):
+    closes_at, closed_at = auction.terms.closes_at, auction.closed_at
+    early = closed_at is not None and closes_at is not None and closed_at < closes_at
+    if auction.status != "closed" or early or not deadline_passed(auction, now):
         check_move(auction.status, move)
 
 
@@ -245,9 +255,10 @@ def _check_in_time(auction: Auction, now: datetime) -> None:
 def _(command: Withdraw, auction: Auction, facts: Facts, provider: Agent) -> list[Event]:
     if command.id.startswith("auc_"):
         return _cancel(command, auction, facts)
-    bidder = auction.bidder_of.get(command.id) if auction.created else None
-    if bidder is None or bidder != command.agent:
+    if auction.created is None:
         raise Rejection(Code.UNKNOWN_ID)
+    _check_own(command.id, auction, command.agent)
+    bidder = command.agent
     _check_takes_bids(auction, "withdraw_bid", facts.now)
     _check_stands(command.id, auction, auction.bids.get(bidder))
     _check_in_time(auction, facts.now)

@@ -61,6 +61,8 @@ class Condition(Model):
         for bound in (self.min, self.max):
             if bound is not None and (isinstance(bound, bool | str)):
                 raise ValueError("min and max must be numbers")
+        if isinstance(self.min, int | float) and isinstance(self.max, int | float) and self.min > self.max:
+            raise ValueError("min must not be above max")
         return self
 
 

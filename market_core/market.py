@@ -73,7 +73,7 @@ class Market:
     """A market in memory.
 
     Time passes only when `now` tells it; without it deadlines are refused (`no_clock`). Ids count up unless
-    `ids` makes them. `nonce` gives 64 hex digits for each auction; without it they follow from the ids, so
+    `ids` makes them (never twice the same, and without `_`). `nonce` gives 64 hex digits for each auction; without it they follow from the ids, so
     ties are predictable: give `secrets.token_hex` (called with 32) where bidders must not be able to aim.
     """
 
@@ -102,6 +102,8 @@ class Market:
 
     def _facts(self) -> Facts:
         token = self._ids()
+        if "_" in token:  # it separates the parts of an id
+            raise ValueError(f"an id must not contain '_': {token!r}")
         nonce = self._nonce() if self._nonce else digest("nonce", token)
         return Facts(self.time, token, nonce, clock=self._now is not None)
 

@@ -40,6 +40,7 @@ class AuctionSeen:
     """An auction as `viewer` may see it. What the viewer may not see is None or empty, in `terms` too."""
 
     terms: AuctionCreated
+    invited_only: bool
     status: AuctionStatus
     bids: int
     cancelled_after_closing: bool
@@ -53,6 +54,7 @@ class AuctionSeen:
     awarded_at: datetime | None
     runner_up_score: Decimal | None
     winning_threshold: Decimal | None
+    lower_cost_would_have_won: bool | None
     outcome: OutcomeReported | None
     mechanism: str | None
 
@@ -60,7 +62,8 @@ class AuctionSeen:
 def see_auction(auction: Auction, viewer: str, now: datetime, first: int = 0) -> AuctionSeen:
     """Return what `viewer` may see of `auction` at `now`; the ranking from position `first` on.
 
-    A loser under pay_as_bid learns its winning threshold: the cost below which it would have won.
+    A loser under pay_as_bid learns its winning threshold, the cost below which it would have won; under other
+    rules only whether a lower cost would have won at all.
     Raises the Rejection `unknown_auction` for one that does not exist.
     """
     terms = auction.terms
@@ -73,8 +76,10 @@ def see_auction(auction: Auction, viewer: str, now: datetime, first: int = 0) ->
         ranked = rank(auction, decided.at).bids
         seen_ranking = tuple(islice(ranked, first, first + TOP)) if is_buyer else ()
         position = next((i for i, bid in enumerate(ranked) if own is not None and bid is own), None)
+    threshold = _threshold(auction, own, position)
     return AuctionSeen(
-        terms=replace(terms, nonce=""),
+        terms=replace(terms, nonce="", invite=terms.invite if viewer in (terms.buyer, *terms.invite) else ()),
+        invited_only=bool(terms.invite),
         status=status_at(auction, now),
         bids=len(auction.bids),
         cancelled_after_closing=auction.after_closing,
@@ -87,7 +92,8 @@ def see_auction(auction: Auction, viewer: str, now: datetime, first: int = 0) ->
         nonce=terms.nonce if decided else None,
         awarded_at=decided.at if decided else None,
         runner_up_score=decided.runner_up_score if decided and is_buyer else None,
-        winning_threshold=_threshold(auction, own, position),
+        winning_threshold=threshold if terms.payment_rule == "pay_as_bid" else None,
+        lower_cost_would_have_won=None if threshold is None else threshold > 0,
         outcome=auction.outcome,
         mechanism=decided.mechanism if decided else None,
     )
@@ -99,9 +105,12 @@ def _winner(winner: Winner, terms: AuctionCreated, viewer: str) -> WinnerSeen:
 
 
 def _threshold(auction: Auction, own: BidSubmitted | None, position: int | None) -> Decimal | None:
-    """The threshold is the winner's score: told only where the winner's payment is its cost anyway."""
+    """Return the cost at which a loser would have tied with the winner, 0 where none would have.
+
+    It is the winner's score in other words, so it is told only where the winner is paid its cost anyway.
+    """
     decided = auction.award
-    if decided is None or own is None or not position or auction.terms.payment_rule != "pay_as_bid":
+    if decided is None or own is None or not position:
         return None
     threshold = micros(own.cost) + micros(decided.winners[0].score) - micros(own.score)
     return from_micros(max(threshold, 0))

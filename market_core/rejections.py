@@ -210,8 +210,8 @@ WORDS: Mapping[Code, Words] = {
         "check the unit of estimated_time: it is in seconds",
     ),
     Code.TOTAL_OUT_OF_RANGE: Words(
-        "quantity times unit price reaches the market's limit of {limit} credits",
-        "post a smaller quantity or a smaller unit price",
+        "quantity times the dearest unit price that it allows reaches the market's limit of {limit} credits",
+        "post a smaller quantity, a smaller unit price, or with any price a max_unit_price",
     ),
     Code.NOT_WHOLE: Words(
         "this resource is traded in whole units only", "give a quantity without a fraction"

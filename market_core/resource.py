@@ -29,6 +29,7 @@ from market_core.lifecycle import ENTRY_MOVES, EntryStatus
 from market_core.mechanisms import clearing
 from market_core.rejections import Code, Rejection
 from market_core.values import (
+    AMOUNT_LIMIT,
     MICRO,
     TOTAL_LIMIT,
     entry_id_in,
@@ -131,7 +132,7 @@ def _(command: DeclareResource, book: Resource, facts: Facts) -> list[Event]:
 def _(command: RequestResources, book: Resource, facts: Facts) -> list[Event]:
     _check_one_side(command.agent, book.offers.values(), facts)
     _check_time(command.needed_by, "needed_by", facts)
-    _check_total(command.quantity, command.max_unit_price or Decimal(0))
+    _check_total(command.quantity, command.max_unit_price or AMOUNT_LIMIT)
     _check_quantity(command.quantity, book)
     _check_room(command.agent, book.demand.values(), facts)
     demand_id = entry_id_in("dem", name_of(command.resource), facts.token)
@@ -191,6 +192,7 @@ def _check_quantity(quantity: Decimal, book: Resource) -> None:
 
 
 def _check_total(quantity: Decimal, unit_price: Decimal) -> None:
+    """Checked for the dearest that an entry allows, so that no clearing can reach the limit."""
     if micros(quantity) * micros(unit_price) >= micros(TOTAL_LIMIT) * MICRO:
         raise Rejection(Code.TOTAL_OUT_OF_RANGE, limit=f"{TOTAL_LIMIT:,}")
 
@@ -207,7 +209,11 @@ def _(command: Withdraw, book: Resource, facts: Facts) -> list[Event]:
     entry = book.demand.get(command.id) or book.offers.get(command.id)
     owner = entry.agent if entry else ended.agent if ended else None
     if owner != command.agent:
-        raise Rejection(Code.UNKNOWN_ID)
+        seen = book.last_clearing
+        public = seen is not None and command.id in {
+            fill.entry_id for fill in (*seen.allocations, *seen.suppliers)
+        }
+        raise Rejection(Code.NOT_YOUR_ENTRY if public else Code.UNKNOWN_ID)
     status: EntryStatus = ended.status if ended else "open"
     if entry is not None and entry.until is not None and entry.until <= facts.now:
         status = "lapsed"
@@ -227,7 +233,6 @@ def _(command: AggregateDemand, book: Resource, facts: Facts) -> list[Event]:
     result = clear(book, facts.now)
     if result is None:
         raise Rejection(Code.NOTHING_TO_CLEAR, why="every offer asks more than every demand's limit")
-    _check_total(from_micros(result.traded), from_micros(result.price))
     return [
         ResourceCleared(
             facts.now,

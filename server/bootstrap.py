@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import anyio
 
-from server.clock import RandomIds, SystemClock, jitter
+from server.clock import RandomIds, SystemClock, jitter, stopwatch
 from server.config import MEMORY, Settings
 from server.ports import EventStore
 from server.scheduler import keep_time
@@ -21,7 +21,7 @@ def open_store(db: str) -> EventStore:
         return MemoryStore()
     from server.stores.sqlite import SqliteStore  # noqa: PLC0415 - only the one that is used
 
-    return SqliteStore(db, jitter)
+    return SqliteStore(db, jitter, stopwatch)
 
 
 @asynccontextmanager

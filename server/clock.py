@@ -2,6 +2,7 @@
 
 import random
 import secrets
+import time
 from datetime import UTC, datetime
 
 _ALPHABET = (
@@ -33,3 +34,8 @@ class RandomIds:
 def jitter() -> float:
     """Return a number from 0 to 1, to spread retries."""
     return random.random()  # noqa: S311 - not a secret
+
+
+def stopwatch() -> float:
+    """Return seconds since some moment, to measure how long something takes."""
+    return time.perf_counter()

@@ -35,6 +35,7 @@ async def keep_time(service: Service) -> None:
 
 async def _carry_out_due(service: Service) -> float:
     """Record what is due; return the seconds until the next deadline."""
+    least = 0.01
     for stream in await service.store.due(epoch(service.clock.now())):
         try:
             await service.execute(Lapse(stream=stream), lambda _: Answer("", {}))
@@ -42,7 +43,8 @@ async def _carry_out_due(service: Service) -> float:
             raise
         except Exception:  # one bad stream must not stop the others
             log.exception("could not record the deadline of %s", stream)
+            least = 1.0  # it is still due, and may fail again
     until = await service.store.next_until()
     if until is None:
         return _LOOK_AGAIN
-    return min(max((until - epoch(service.clock.now())) / 1_000_000, 0.01), _LOOK_AGAIN)
+    return min(max((until - epoch(service.clock.now())) / 1_000_000, least), _LOOK_AGAIN)

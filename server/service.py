@@ -40,6 +40,7 @@ from server.projection import project
 from server.streams import Streams
 
 _TRIES = 5
+_QUIET_TURNS = 10  # of the event loop without a new command: then the callers at once are all here
 _SLOW = 0.002  # seconds; a commit that takes longer is worth sharing
 _T = TypeVar("_T")
 
@@ -219,13 +220,15 @@ class Service:
                     await self._carry_out(self._take())
 
     async def _gather(self) -> None:
-        """Let the commands that are ready in this turn of the event loop join the batch.
+        """Let the commands that are ready join the batch: those of this turn of the event loop.
 
-        On a slow disk, and where the batch before had company, wait for more, at most as long as a commit
-        takes: the more a commit carries, the fewer there are to wait for.
+        Where the batch before had company, those of the next few turns too, and on a slow disk those that come
+        while a commit would take: the more a commit carries, the fewer there are to wait for.
         """
-        waiting = 0
-        while waiting < len(self._queue):
+        turns = _QUIET_TURNS if self._last_batch > 1 else 1
+        waiting = quiet = 0
+        while quiet < turns:
+            quiet = quiet + 1 if waiting == len(self._queue) else 0
             waiting = len(self._queue)
             await anyio.lowlevel.checkpoint()
         if self._commit_seconds > _SLOW and len(self._queue) + self._last_batch > 2:

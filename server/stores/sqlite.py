@@ -1,7 +1,7 @@
 """The store in one SQLite file: the default. Several processes may share it; what is acknowledged is on disk.
 
-One connection does everything. A commit runs on the event loop while the disk is quick, and on a thread once
-it is slow (`_SLOW`): handing a quick one over would cost more than it takes.
+One connection does everything. Waiting for the disk happens on the event loop while it is quick, and on a thread
+while it is slow (`_SLOW`): handing a quick commit over would cost more than it takes.
 """
 
 import sqlite3
@@ -55,7 +55,7 @@ CREATE INDEX summaries_by_kind ON summaries (kind, position);
 CREATE TABLE tags (position INTEGER NOT NULL, tag TEXT NOT NULL, PRIMARY KEY (position, tag)) WITHOUT ROWID;
 CREATE INDEX tags_by_tag ON tags (tag, position);
 CREATE TABLE notices (
-    position INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, kind TEXT NOT NULL, ref TEXT NOT NULL,
+    position INTEGER PRIMARY KEY, topic TEXT NOT NULL, kind TEXT NOT NULL, ref TEXT NOT NULL,
     by TEXT NOT NULL, body TEXT NOT NULL
 );
 CREATE INDEX notices_by_topic ON notices (topic, position);
@@ -82,13 +82,23 @@ class SqliteStore:
     be opened or written.
     """
 
-    def __init__(self, path: str, jitter: Callable[[], float] = lambda: 1.0) -> None:
-        """`jitter` gives a number from 0 to 1 that keeps waiting processes from waking together."""
+    def __init__(
+        self,
+        path: str,
+        jitter: Callable[[], float] = lambda: 1.0,
+        stopwatch: Callable[[], float] = lambda: 0.0,
+    ) -> None:
+        """Open the file.
+
+        `jitter` gives a number from 0 to 1 that keeps waiting processes from waking together; `stopwatch`
+        seconds since any moment, by which the disk is judged (without one it counts as quick).
+        """
         self.path = path
         self._jitter = jitter
+        self._stopwatch = stopwatch
         self._turn = anyio.Lock(fast_acquire=True)
         self._changed = anyio.Event()
-        self._seconds = 0.0
+        self._seconds = 0.0  # a commit takes, of late
         self._polled = 0.0
         self._connection = _open(path)
         self._seen = self._data_version()
@@ -97,38 +107,54 @@ class SqliteStore:
 
     async def commit(self, batch: Sequence[Transaction]) -> frozenset[int]:
         """Make the transactions that hold durable, in order; return the positions of the others."""
-        began = anyio.current_time()
-        stale = await self._patiently(lambda: self._commit(batch), may_use_thread=self._seconds > _SLOW)
-        self._seconds += 0.2 * (anyio.current_time() - began - self._seconds)
+        async with self._turn:
+            stale = await self._patiently(lambda: self._write(batch))
+            try:
+                with _translated(self.path):
+                    await self._commit()
+            except BaseException:
+                self._roll_back()
+                raise
         self._wake()
         return stale
 
-    async def _patiently(self, work: Callable[[], _T], *, may_use_thread: bool = False) -> _T:
-        """Do `work` once nobody else of this process does any, and again while another process is writing."""
-        async with self._turn:
-            started = anyio.current_time()
-            pause = 0.001
-            while True:
-                try:
-                    with _translated(self.path):
-                        return await anyio.to_thread.run_sync(work) if may_use_thread else work()
-                except StoreUnavailable as error:
-                    if not _locked(error.__cause__) or anyio.current_time() - started > _PATIENCE:
-                        raise
-                await anyio.sleep(pause * (0.5 + self._jitter()))
-                pause = min(2 * pause, 0.05)
-
-    def _commit(self, batch: Sequence[Transaction]) -> frozenset[int]:
+    def _write(self, batch: Sequence[Transaction]) -> frozenset[int]:
         db = self._connection
         db.execute("BEGIN IMMEDIATE")
         try:
-            stale = keep_those_that_hold(batch, lambda transaction: _keep(db, transaction))
-            db.execute("COMMIT")
+            return keep_those_that_hold(batch, lambda transaction: _keep(db, transaction))
         except BaseException:
-            with suppress(sqlite3.Error):
-                db.execute("ROLLBACK")
+            self._roll_back()
             raise
-        return stale
+
+    async def _commit(self) -> None:
+        """Wait for the disk: here while it is quick, on a thread while it is slow."""
+
+        def commit() -> float:
+            began = self._stopwatch()
+            self._connection.execute("COMMIT")
+            return self._stopwatch() - began
+
+        seconds = await anyio.to_thread.run_sync(commit) if self._seconds > _SLOW else commit()
+        self._seconds += 0.2 * (seconds - self._seconds)
+
+    def _roll_back(self) -> None:
+        with suppress(sqlite3.Error):
+            self._connection.execute("ROLLBACK")
+
+    async def _patiently(self, work: Callable[[], _T]) -> _T:
+        """Do `work`, in our turn, and again while another process is writing."""
+        started = anyio.current_time()
+        pause = 0.001
+        while True:
+            try:
+                with _translated(self.path):
+                    return work()
+            except StoreUnavailable as error:
+                if not _locked(error.__cause__) or anyio.current_time() - started > _PATIENCE:
+                    raise
+            await anyio.sleep(pause * (0.5 + self._jitter()))
+            pause = min(2 * pause, 0.05)
 
     # Reading
 
@@ -238,7 +264,8 @@ class SqliteStore:
         if not self._turn.locked():  # the common case, at a third of the cost
             with suppress(sqlite3.Error):
                 return read()
-        return await self._patiently(read)
+        async with self._turn:
+            return await self._patiently(read)
 
     # Waiting
 

@@ -374,6 +374,7 @@ class OwnBid(BaseModel):
     lapsed: bool | None = None
     rank: int | None = None
     winning_threshold: Number | None = None
+    lower_cost_would_have_won: bool | None = None
 
 
 class AuctionSeen(BaseModel):
@@ -389,6 +390,7 @@ class AuctionSeen(BaseModel):
     payment_rule: str
     scoring: Object | None = None
     closes_at: Moment | None = None
+    invited_only: bool | None = None
     invite: list[str] | None = None
     bids: int
     tie_break_commitment: str

@@ -100,6 +100,7 @@ def auction_answer(seen: AuctionSeen, viewer: str, first: int = 0) -> tuple[answ
         payment_rule=terms.payment_rule,
         scoring=_compact(terms.scoring),
         closes_at=terms.closes_at,
+        invited_only=seen.invited_only or None,
         invite=list(terms.invite[: answers.MOST_ROWS]) or None,
         bids=seen.bids,
         tie_break_commitment=terms.commitment,
@@ -112,6 +113,7 @@ def auction_answer(seen: AuctionSeen, viewer: str, first: int = 0) -> tuple[answ
             lapsed=seen.own_lapsed or None,
             rank=None if seen.own_position is None else seen.own_position + 1,
             winning_threshold=seen.winning_threshold,
+            lower_cost_would_have_won=seen.lower_cost_would_have_won,
         ),
         winners=[
             answers.WinnerRow(
@@ -174,8 +176,10 @@ def _auction_text(made: answers.AuctionSeen, seen: AuctionSeen, viewer: str) -> 
         "requirements": json.dumps(made.requirements, ensure_ascii=False) if made.requirements else "none",
         "scoring": json.dumps(made.scoring) if made.scoring else "cost only",
     }
-    if made.invite:
-        facts["invited"] = ", ".join(made.invite[:20])
+    if made.invited_only:
+        facts["invited"] = (
+            ", ".join(made.invite[:20]) if made.invite else "only agents that the buyer invited"
+        )
     lines.append("\n".join(f"{name}: {value}" for name, value in facts.items()))
     if made.description:
         lines.append(f"description, in the buyer's words:\n{answers.quoted(made.description)}")
@@ -223,8 +227,10 @@ def _own_text(own: answers.OwnBid, seen: AuctionSeen) -> str:
         text += f", rank {own.rank} of {seen.ranked}"
     if own.winning_threshold:
         text += f"; a cost below {plain(own.winning_threshold)} would have won"
-    elif own.winning_threshold is not None:
+    elif own.lower_cost_would_have_won is False:
         text += "; with the time and quality it states, no cost would have won"
+    elif own.lower_cost_would_have_won:
+        text += "; a lower cost would have won"
     return text
 
 

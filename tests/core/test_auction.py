@@ -287,3 +287,24 @@ def test_a_card_that_changes_later_does_not_change_a_bid():
     assert world.refused(
         SubmitBid(agent="a", auction_id=world.create(requirements={"capabilities": ["go"]}), cost=1)
     ) == (Code.MISSING_CAPABILITY)
+
+
+def test_a_bid_after_an_early_close_is_told_that_it_was_closed_even_once_the_deadline_has_passed():
+    world = World()
+    auction_id = world.create(closes_in=60, invite=("a",))
+    world.bid(auction_id, "a", 1)
+    world.do(CloseAuction(agent="buyer", auction_id=auction_id))
+    late = SubmitBid(agent="a", auction_id=auction_id, cost=1)
+    assert world.refused(late) == Code.AUCTION_CLOSED
+    world.wait(61)
+    assert world.refused(late) == Code.AUCTION_CLOSED
+
+
+def test_another_agent_of_the_winners_owner_does_not_set_the_payment():
+    world = World()
+    auction_id = world.create(payment_rule="second_price", max_price=50)
+    for agent, cost in (("acme/a", 10), ("acme/b", 30), ("other", 20)):
+        world.bid(auction_id, agent, cost)
+    awarded = world.award(auction_id)
+    assert [(w.agent, w.payment) for w in awarded.winners] == [("acme/a", Decimal(20))]
+    assert awarded.runner_up_score == Decimal(20)

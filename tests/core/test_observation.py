@@ -44,7 +44,9 @@ def empty_view(seen, **visible):
         "nonce": None,
         "awarded_at": None,
         "runner_up_score": None,
+        "invited_only": False,
         "winning_threshold": None,
+        "lower_cost_would_have_won": None,
         "outcome": None,
         "mechanism": None,
     }
@@ -107,8 +109,18 @@ def test_after_the_award_the_buyer_sees_the_ranking_a_loser_its_place_and_all_th
             "runner_up_score": D(40),
         },
         "winner": {"own_bid": bids["winner"], "own_position": 0},
-        "loser": {"own_bid": bids["loser"], "own_position": 1, "winning_threshold": D(30)},
-        "third": {"own_bid": bids["third"], "own_position": 2, "winning_threshold": D(30)},
+        "loser": {
+            "own_bid": bids["loser"],
+            "own_position": 1,
+            "winning_threshold": D(30),
+            "lower_cost_would_have_won": True,
+        },
+        "third": {
+            "own_bid": bids["third"],
+            "own_position": 2,
+            "winning_threshold": D(30),
+            "lower_cost_would_have_won": True,
+        },
     }
     for viewer, more in expected.items():
         seen = world.see(auction_id, viewer)
@@ -266,3 +278,32 @@ def test_outcomes_between_agents_of_one_owner_do_not_count():
     own = replace(theirs, buyer="Shop/y", success=False)
     seen = see_agent("shop/x", Agent(outcomes=[own, theirs, own]))
     assert (seen.record, seen.last_outcomes) == (RecordSeen(1, 1, 0), (theirs,))
+
+
+def test_under_second_price_a_loser_learns_only_whether_a_lower_cost_would_have_won():
+    world = World()
+    auction_id = world.create(payment_rule="second_price", scoring=Scoring(time_price=1))
+    world.bid(auction_id, "winner", 30, estimated_time=5)
+    world.bid(auction_id, "loser", 28, estimated_time=10)
+    world.bid(auction_id, "hopeless", 0, estimated_time=50)
+    world.award(auction_id)
+    seen = {agent: world.see(auction_id, agent) for agent in ("winner", "loser", "hopeless", "")}
+    told = {agent: (s.winning_threshold, s.lower_cost_would_have_won) for agent, s in seen.items()}
+    assert told == {
+        "winner": (None, None),
+        "loser": (None, True),
+        "hopeless": (None, False),
+        "": (None, None),
+    }
+
+
+def test_who_is_invited_is_seen_by_the_buyer_and_the_invited_alone():
+    world = World()
+    auction_id = world.create(invite=("a", "b"))
+    seen = {viewer: world.see(auction_id, viewer) for viewer in ("", "buyer", "a", "c")}
+    assert {viewer: (s.invited_only, s.terms.invite) for viewer, s in seen.items()} == {
+        "": (True, ()),
+        "buyer": (True, ("a", "b")),
+        "a": (True, ("a", "b")),
+        "c": (True, ()),
+    }

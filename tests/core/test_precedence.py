@@ -58,7 +58,7 @@ class Scene:
         )
         good = {"cost": 5, "estimated_time": 1, "quality": 1, "attributes": {"os": "linux"}}
         self.first_bid = self.world.bid(self.auction_id, "me", **good)
-        self.rivals_bid = self.world.bid(self.auction_id, "rival", **good)
+        self.rivals_bid = self.world.bid(self.auction_id, "rival", **{**good, "cost": 6})
         for step in self.after:
             step(self)
         faulty = {"agent": "me", "auction_id": self.auction_id, **good, **self.bid}

@@ -79,6 +79,20 @@ def own_auction():
     return bid(world, auction_id, agent="Buyer/helper")
 
 
+def not_your_bid():
+    world, auction_id = scene()
+    won = world.award(auction_id).winners[0].bid_id
+    return world.refusal(Withdraw(agent="me", id=won))
+
+
+def not_your_entry():
+    world = World()
+    bought = world.request("a", 1, 5)
+    world.offer("s", 1, 3)
+    world.clear()
+    return world.refusal(Withdraw(agent="me", id=bought))
+
+
 def both_sides():
     world = World()
     world.offer("acme/a", 1, 1)
@@ -277,6 +291,8 @@ CASES = [
     (unknown_resource, Code.UNKNOWN_RESOURCE, {}),
     (not_the_buyer, Code.NOT_THE_BUYER, {}),
     (own_auction, Code.OWN_AUCTION, {}),
+    (not_your_bid, Code.NOT_YOUR_BID, {}),
+    (not_your_entry, Code.NOT_YOUR_ENTRY, {}),
     (both_sides, Code.BOTH_SIDES, {}),
     (invited_by_its_own_owner, Code.OWN_AUCTION, {}),
     (not_invited, Code.NOT_INVITED, {}),

@@ -193,13 +193,24 @@ def test_a_total_just_below_the_limit_of_totals_is_traded_exactly(quantity, pric
     assert cleared.allocations[0].payment == D(quantity) * D(price)
 
 
-def test_entries_that_are_in_range_one_by_one_are_not_cleared_out_of_range_together():
+def test_entries_in_range_one_by_one_clear_together_however_much_they_sum_to():
     world = World()
     for i in range(2):
         world.request(f"a{i}", 1500, 500_000_000)
         world.offer(f"s{i}", 1500, 500_000_000)
-    refusal = world.refusal(AggregateDemand(agent="anyone", resources=("gpu",)))
-    assert (refusal.code, refusal.facts) == (Code.TOTAL_OUT_OF_RANGE, {"limit": "1,000,000,000,000"})
+    ((cleared,),) = world.clear().events.values()
+    assert [fill.payment for fill in cleared.allocations] == [Decimal(750_000_000_000)] * 2
+
+
+def test_nobody_can_stop_a_book_from_clearing_with_absurd_entries():
+    world = World()
+    world.request("a", 1, 5)
+    world.offer("s", 1, 3)
+    world.offer("x", 999, 999_999_999)
+    refused = world.refused(RequestResources(agent="y", resource="gpu", quantity=5000))
+    assert refused == Code.TOTAL_OUT_OF_RANGE
+    ((cleared,),) = world.clear().events.values()
+    assert [fill.agent for fill in cleared.allocations] == ["a"]
 
 
 entry = st.tuples(

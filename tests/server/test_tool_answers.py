@@ -154,7 +154,13 @@ async def test_an_auction_from_creation_to_report(mode):
             "ranking": ranking,
         }
         assert await shop.ask("get_auction", auction_id="auc_t2", agent="bob") == public | {
-            "own_bid": {"bid_id": "bid_t2_t6", "cost": 14, "score": 15, "rank": 2},
+            "own_bid": {
+                "bid_id": "bid_t2_t6",
+                "cost": 14,
+                "score": 15,
+                "rank": 2,
+                "lower_cost_would_have_won": True,
+            },
         }
         reported = {"success": True, "actual_time": 90, "quality": 0.9, "note": "good", "reference": "pr/7"}
         assert await shop.ask("report_outcome", agent="buyer", auction_id="auc_t2", **reported) == {
