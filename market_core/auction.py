@@ -35,10 +35,27 @@ from market_core.facts import Facts
 from market_core.lifecycle import AuctionMove, AuctionStatus, check_move
 from market_core.mechanisms import scoring, single
 from market_core.rejections import Code, Rejection
-from market_core.values import MARKET, from_micros, micros, owner_of, shown
+from market_core.values import MARKET, bid_id_in, from_micros, micros, owner_of, shown
 
 MOST_BIDS = 200_000
 """Standing bids an auction takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """The bids that count, best first, and what the rule makes of them.
+
+    `runner_up` is the best bid of another owner than the winner's; `payment` is in credits.
+    """
+
+    bids: tuple[BidSubmitted, ...]
+    runner_up: BidSubmitted | None
+    payment: Decimal | None
+
+    @property
+    def winner(self) -> BidSubmitted | None:
+        """The best bid, if there is any."""
+        return self.bids[0] if self.bids else None
 
 
 @dataclass(slots=True)
@@ -54,6 +71,7 @@ class Auction:
     withdrawn: set[str] = field(default_factory=set)
     award: AuctionAwarded | None = None
     outcome: OutcomeReported | None = None
+    final: Ranked | None = field(default=None, compare=False, repr=False)  # what `final_ranking` remembers
 
     @property
     def terms(self) -> AuctionCreated:
@@ -76,24 +94,18 @@ def deadline_passed(auction: Auction, now: datetime) -> bool:
     return closes_at is not None and now >= closes_at
 
 
+def binding(auction: Auction, now: datetime) -> list[BidSubmitted]:
+    """Return the standing bids that bind at `now`: those whose validity is not over."""
+    return [bid for bid in auction.bids.values() if bid.valid_until is None or bid.valid_until > now]
+
+
+def invited_bids(auction: Auction, now: datetime) -> int:
+    """Return how many of the invited agents have a bid that binds at `now`."""
+    bidders = {bid.bidder for bid in binding(auction, now)}
+    return sum(agent in bidders for agent in auction.terms.invite)
+
+
 # Who wins
-
-
-@dataclass(frozen=True, slots=True)
-class Ranked:
-    """The bids that count, best first, and what the rule makes of them.
-
-    `runner_up` is the best bid of another owner than the winner's; `payment` is in credits.
-    """
-
-    bids: tuple[BidSubmitted, ...]
-    runner_up: BidSubmitted | None
-    payment: Decimal | None
-
-    @property
-    def winner(self) -> BidSubmitted | None:
-        """The best bid, if there is any."""
-        return self.bids[0] if self.bids else None
 
 
 def rank(auction: Auction, now: datetime, payment_rule: PaymentRule | None = None) -> Ranked:
@@ -102,7 +114,7 @@ def rank(auction: Auction, now: datetime, payment_rule: PaymentRule | None = Non
     The default is the auction's own rule. Bids whose validity is over do not count.
     """
     terms = auction.terms
-    bids = [bid for bid in auction.bids.values() if bid.valid_until is None or bid.valid_until > now]
+    bids = binding(auction, now)
     scores = [micros(bid.score) for bid in bids]
     costs = [micros(bid.cost) for bid in bids]
     order = single.ranking(scores, lambda position: _tie_key(terms, bids[position]))
@@ -113,6 +125,14 @@ def rank(auction: Auction, now: datetime, payment_rule: PaymentRule | None = Non
         return Ranked((), None, None)
     runner_up = None if decision.runner_up is None else bids[decision.runner_up]
     return Ranked(tuple(bids[i] for i in order), runner_up, from_micros(decision.payment))
+
+
+def final_ranking(auction: Auction) -> Ranked:
+    """Return the ranking behind the award of an awarded auction; it never changes, so it is made once."""
+    assert auction.award is not None  # asked only of awarded auctions
+    if auction.final is None:
+        auction.final = rank(auction, auction.award.at)
+    return auction.final
 
 
 def _tie_key(terms: AuctionCreated, bid: BidSubmitted) -> str:
@@ -202,7 +222,7 @@ def _(command: SubmitBid, auction: Auction, facts: Facts, provider: Agent) -> li
     return [
         BidSubmitted(
             facts.now,
-            f"bid_{terms.auction_id[4:]}_{facts.token}",
+            bid_id_in(terms.auction_id, facts.token),
             command.agent,
             command.cost,
             command.estimated_time,
@@ -282,15 +302,17 @@ def _check_promise_kept(auction: Auction, facts: Facts) -> None:
     terms = auction.terms
     if terms.closes_at is None or deadline_passed(auction, facts.now):
         return
-    if terms.invite and all(agent in auction.bids for agent in terms.invite):
+    have_bid = invited_bids(auction, facts.now)
+    if terms.invite and have_bid == len(terms.invite):
         return
     seconds = -(-(terms.closes_at - facts.now) // timedelta(seconds=1))
     raise Rejection(
         Code.BEFORE_DEADLINE,
         closes_at=shown(terms.closes_at),
         seconds=seconds,
-        invited=len(terms.invite),
-        invited_bids=sum(agent in auction.bids for agent in terms.invite),
+        unless=f"; sooner only once all invited have bid ({have_bid} of {len(terms.invite)} have)"
+        if terms.invite
+        else "",
     )
 
 

@@ -33,6 +33,7 @@ from market_core.values import (
     ShortText,
     ShownName,
     TaskText,
+    name_of,
 )
 
 PaymentRule = Literal["pay_as_bid", "second_price"]
@@ -83,6 +84,16 @@ AgentIds = Annotated[tuple[AgentId, ...], Field(strict=False, max_length=100)]
 _MOST_TEXT = 4000  # characters of all requirements, of all weights, of all attributes: answers repeat them
 
 
+def _distinct(value: object) -> object:
+    """Refuse two names that mean the same: one would silently take the place of the other."""
+    if isinstance(value, dict):
+        names = [name_of(name) for name in value if isinstance(name, str)]
+        if len(set(names)) < len(names):
+            twice = next(name for name in names if names.count(name) > 1)
+            raise ValueError(f"has a name twice, written in two ways: {twice[:64]}")
+    return value
+
+
 def _short(value: Any) -> Any:
     """Refuse what would make every answer that repeats it too long."""
     length = len(canonical(value.model_dump() if isinstance(value, BaseModel) else value))
@@ -94,6 +105,7 @@ def _short(value: Any) -> Any:
 Attributes = Annotated[
     dict[Name, Scalar],
     Field(max_length=50),
+    BeforeValidator(_distinct),
     AfterValidator(_short),
     WithJsonSchema({"type": "object", "additionalProperties": {"type": ["string", "number", "boolean"]}}),
 ]
@@ -105,6 +117,7 @@ class Requirements(Model):
     capabilities: Annotated[Names, Field(description="each must be registered by the bidder")] = ()
     attributes: Annotated[
         dict[Name, ConditionField],
+        BeforeValidator(_distinct),
         Field(
             max_length=50,
             description="{name: value | {min, max} | {any_of: [...]}}; add optional: true to let silence pass",

@@ -8,7 +8,10 @@ from market_core.commands import Condition, SubmitBid
 from market_core.events import Attributes, AuctionCreated, BidSubmitted
 from market_core.mechanisms import scoring
 from market_core.rejections import Code, Rejection
-from market_core.values import MICRO, TOTAL_LIMIT, from_micros, half_even, micros, plain
+from market_core.values import MICRO, from_micros, half_even, micros, plain
+
+SCORE_LIMIT = Decimal(100_000_000_000)
+"""Scores stay below this, so that a cost and two scores together stay below the limit of totals."""
 
 
 def eligible_attributes(command: SubmitBid, terms: AuctionCreated, provider: Agent) -> Attributes:
@@ -50,7 +53,7 @@ def _meets(value: bool | int | float | str | None, condition: Condition) -> bool
 
 
 def bid_score(command: SubmitBid, terms: AuctionCreated, attributes: Attributes) -> Decimal:
-    """Return the bid's score in credits; raise `score_out_of_range` where it is beyond all totals."""
+    """Return the bid's score in credits; raise `score_out_of_range` where a payment made of it could be too large."""
     weights = terms.scoring
     score = from_micros(
         scoring.score(
@@ -62,7 +65,7 @@ def bid_score(command: SubmitBid, terms: AuctionCreated, attributes: Attributes)
             bonus=_bonus(terms, attributes),
         )
     )
-    if abs(score) >= TOTAL_LIMIT:
+    if abs(score) >= SCORE_LIMIT:
         raise Rejection(Code.SCORE_OUT_OF_RANGE)
     return score
 

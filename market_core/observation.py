@@ -11,7 +11,7 @@ from decimal import Decimal
 from itertools import islice
 
 from market_core.agent import Agent
-from market_core.auction import Auction, rank, status_at
+from market_core.auction import Auction, final_ranking, rank, status_at
 from market_core.commands import PaymentRule
 from market_core.events import AuctionCreated, BidSubmitted, OutcomeReported, ResourceCleared, Winner
 from market_core.lifecycle import AuctionStatus, check_move
@@ -73,7 +73,7 @@ def see_auction(auction: Auction, viewer: str, now: datetime, first: int = 0) ->
     seen_ranking: tuple[BidSubmitted, ...] = ()
     position = None
     if decided is not None and (is_buyer or own is not None):
-        ranked = rank(auction, decided.at).bids
+        ranked = final_ranking(auction).bids
         seen_ranking = tuple(islice(ranked, first, first + TOP)) if is_buyer else ()
         position = next((i for i, bid in enumerate(ranked) if own is not None and bid is own), None)
     threshold = _threshold(auction, own, position)

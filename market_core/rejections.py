@@ -61,10 +61,12 @@ class Code(StrEnum):
     NOT_WHOLE = "not_whole"
     # limits
     TOO_MANY_ENTRIES = "too_many_entries"
+    BOOK_FULL = "book_full"
     TOO_MANY_BIDS = "too_many_bids"
     # not now
     BUSY = "busy"
     STORE_UNAVAILABLE = "store_unavailable"
+    STORE_BROKEN = "store_broken"
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,8 +174,7 @@ WORDS: Mapping[Code, Words] = {
         "inbox tells of the award; list_auctions with status open shows where you can still bid",
     ),
     Code.BEFORE_DEADLINE: Words(
-        "bidders were promised until {closes_at}; before that the auction is closed or decided only once every "
-        "invited agent has bid ({invited_bids} of {invited} invited have)",
+        "bidders were promised until {closes_at}, so the auction cannot be closed or decided now{unless}",
         "repeat after {closes_at} ({seconds} seconds from now); inbox with wait tells you when",
         True,
     ),
@@ -210,8 +211,8 @@ WORDS: Mapping[Code, Words] = {
         "check the unit of estimated_time: it is in seconds",
     ),
     Code.TOTAL_OUT_OF_RANGE: Words(
-        "quantity times the dearest unit price that it allows reaches the market's limit of {limit} credits",
-        "post a smaller quantity, a smaller unit price, or with any price a max_unit_price",
+        "quantity times unit price reaches the market's limit of {limit} credits",
+        "post a smaller quantity or a smaller unit price",
     ),
     Code.NOT_WHOLE: Words(
         "this resource is traded in whole units only", "give a quantity without a fraction"
@@ -219,6 +220,10 @@ WORDS: Mapping[Code, Words] = {
     Code.TOO_MANY_ENTRIES: Words(
         "an owner may have at most {limit} open entries on each side of a resource",
         "withdraw one first; inbox lists them",
+    ),
+    Code.BOOK_FULL: Words(
+        "this resource's book holds {limit} entries on that side, which is all it can",
+        "aggregate_demand empties what trades; try again after it",
     ),
     Code.TOO_MANY_BIDS: Words("an auction takes at most {limit} bids", "look for another auction"),
     Code.BUSY: Words(
@@ -230,6 +235,10 @@ WORDS: Mapping[Code, Words] = {
         "the market's database cannot take the change now; nothing was done",
         "repeat the same call in a moment; if it stays so, tell the operator",
         True,
+    ),
+    Code.STORE_BROKEN: Words(
+        "the market's database is damaged or of another version; nothing was done",
+        "tell the operator; repeating the call will not help",
     ),
 }
 

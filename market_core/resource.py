@@ -1,6 +1,6 @@
 """One resource: its book of demand and offers, and their clearings. State, decide, evolve."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -29,7 +29,6 @@ from market_core.lifecycle import ENTRY_MOVES, EntryStatus
 from market_core.mechanisms import clearing
 from market_core.rejections import Code, Rejection
 from market_core.values import (
-    AMOUNT_LIMIT,
     MICRO,
     TOTAL_LIMIT,
     entry_id_in,
@@ -40,6 +39,8 @@ from market_core.values import (
     shown,
 )
 
+MOST_IN_BOOK = 10_000
+"""Entries on each side of a resource."""
 MOST_ENTRIES = 100
 """Open entries an owner may have on each side of a resource."""
 _REMEMBERED = 1000
@@ -132,7 +133,7 @@ def _(command: DeclareResource, book: Resource, facts: Facts) -> list[Event]:
 def _(command: RequestResources, book: Resource, facts: Facts) -> list[Event]:
     _check_one_side(command.agent, book.offers.values(), facts)
     _check_time(command.needed_by, "needed_by", facts)
-    _check_total(command.quantity, command.max_unit_price or AMOUNT_LIMIT)
+    _check_total(command.quantity, command.max_unit_price or Decimal(0))
     _check_quantity(command.quantity, book)
     _check_room(command.agent, book.demand.values(), facts)
     demand_id = entry_id_in("dem", name_of(command.resource), facts.token)
@@ -192,15 +193,17 @@ def _check_quantity(quantity: Decimal, book: Resource) -> None:
 
 
 def _check_total(quantity: Decimal, unit_price: Decimal) -> None:
-    """Checked for the dearest that an entry allows, so that no clearing can reach the limit."""
+    """Checked for what an entry states itself. Sums over entries are exact, and bounded by nothing else."""
     if micros(quantity) * micros(unit_price) >= micros(TOTAL_LIMIT) * MICRO:
         raise Rejection(Code.TOTAL_OUT_OF_RANGE, limit=f"{TOTAL_LIMIT:,}")
 
 
-def _check_room(agent: str, entries: Iterable[Entry], facts: Facts) -> None:
+def _check_room(agent: str, entries: Collection[Entry], facts: Facts) -> None:
     owner = owner_of(agent)
     if sum(owner_of(entry.agent) == owner for entry in live(entries, facts.now)) >= MOST_ENTRIES:
         raise Rejection(Code.TOO_MANY_ENTRIES, limit=MOST_ENTRIES)
+    if len(entries) >= MOST_IN_BOOK:
+        raise Rejection(Code.BOOK_FULL, limit=f"{MOST_IN_BOOK:,}")
 
 
 @decide.register

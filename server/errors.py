@@ -49,9 +49,12 @@ def failure(error: Exception, where: str) -> CallToolResult:
             return refusal(error)
         case ValidationError():
             return refusal(invalid(error))
-        case StoreUnavailable() | StoreBroken():
+        case StoreUnavailable():
             log.error("%s: the store failed: %s", where, error)
             return refusal(Rejection(Code.STORE_UNAVAILABLE))
+        case StoreBroken():
+            log.error("%s: the store is broken: %s", where, error)
+            return refusal(Rejection(Code.STORE_BROKEN))
     incident = secrets.token_hex(4)
     log.error("%s: incident %s", where, incident, exc_info=error)
     text = (

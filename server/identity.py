@@ -14,17 +14,20 @@ class Identity:
 
     def acting(self, named: str) -> str:
         """Return who acts when a call names `named` (or nobody). Raises the Rejection that applies."""
-        if self.bound and named not in ("", self.bound):
+        agent = _checked(named) if named.strip() else self.bound
+        if self.bound and agent != self.bound:
             raise Rejection(Code.NOT_YOUR_AGENT, bound=self.bound)
-        if not (self.bound or named):
+        if not agent:
             raise Rejection(Code.AGENT_REQUIRED)
-        return self.bound or named
+        return agent
 
     def viewing(self, named: str) -> str:
-        """Return who looks; empty for the public view. Raises `invalid_value` for what cannot be an agent."""
-        if named:
-            try:
-                agent_id(named)
-            except ValueError as error:
-                raise Rejection(Code.INVALID_VALUE, field="agent", rule=str(error)) from None
-        return self.acting(named) if named or self.bound else ""
+        """Return who looks; empty for the public view. Raises the Rejection that applies."""
+        return self.acting(named) if named.strip() or self.bound else ""
+
+
+def _checked(named: str) -> str:
+    try:
+        return agent_id(named)
+    except ValueError as error:
+        raise Rejection(Code.INVALID_VALUE, field="agent", rule=str(error)) from None

@@ -1,6 +1,7 @@
 """Auctions, resources, agents and the guide as MCP resources, with completions and change notifications."""
 
 import json
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -11,7 +12,7 @@ from mcp.server.subscriptions import InMemorySubscriptionBus, ResourceUpdated, S
 from mcp.types import Completion, ResourceTemplateReference
 
 from market_core.rejections import Rejection
-from server.ports import Posted, Query, StoreUnavailable
+from server.ports import Posted, Query, StoreBroken, StoreUnavailable
 from server.service import Service
 from server.tools import reading
 from server.tools.guide import GUIDE
@@ -19,6 +20,7 @@ from server.tools.registry import Call, tools_of
 
 _COMPLETED = {"auction_id": "auction", "name": "resource", "agent_id": "agent"}
 _MOST = 100
+log = logging.getLogger("agent_market")
 _JSON = "application/json"
 
 
@@ -53,13 +55,21 @@ async def publish_changes(service: Service, bus: ListenedBus) -> None:
     """Tell listeners, for ever, which auctions and resources changed, in this process or another."""
     while True:
         await bus.listened.wait()
-        position = await service.store.last_position()
-        while bus.listeners:
-            with anyio.move_on_after(1):
-                await service.store.watch()
-            for posted in await service.store.posted_after(position, 1000):
-                position = posted.position
-                await bus.publish(ResourceUpdated(uri=uri_of(posted)))
+        try:
+            await _publish_while_listened(service, bus)
+        except (StoreUnavailable, StoreBroken) as error:
+            log.warning("changes cannot be told now: %s", error)
+            await anyio.sleep(1)
+
+
+async def _publish_while_listened(service: Service, bus: ListenedBus) -> None:
+    position = await service.store.last_position()
+    while bus.listeners:
+        with anyio.move_on_after(1):
+            await service.store.watch()
+        for posted in await service.store.posted_after(position, 1000):
+            position = posted.position
+            await bus.publish(ResourceUpdated(uri=uri_of(posted)))
 
 
 def uri_of(posted: Posted) -> str:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from functools import singledispatch
 
 from market_core.agent import Agent
-from market_core.auction import Auction
+from market_core.auction import Auction, invited_bids
 from market_core.events import (
     AgentRegistered,
     AuctionAwarded,
@@ -91,7 +91,9 @@ def _row(auction: Auction) -> Summary:
 
 
 def _tell(auction: Auction, at: datetime, topic: str, kind: str, by: str) -> Notice:
-    body = json.dumps({"at": shown(at), "task": auction.terms.task})
+    winners = auction.award.winners if auction.award else ()
+    told = {"at": shown(at), "task": auction.terms.task, "winners": [winner.agent for winner in winners]}
+    body = json.dumps(told)
     return Notice(topic, kind, auction.terms.auction_id, by, body)
 
 
@@ -128,13 +130,13 @@ def _(event: AuctionCreated, auction: Auction) -> list[Projected]:
 def _(event: BidSubmitted, auction: Auction) -> list[Projected]:
     return [
         _bid_row(auction, event.bidder, event.bid_id, plain(event.cost), "standing"),
-        _tell(auction, event.at, auction.terms.buyer, _bid_news(auction), event.bidder),
+        _tell(auction, event.at, auction.terms.buyer, _bid_news(auction, event.at), event.bidder),
     ]
 
 
-def _bid_news(auction: Auction) -> str:
+def _bid_news(auction: Auction, at: datetime) -> str:
     invite = auction.terms.invite
-    return "all_invited_bid" if invite and all(agent in auction.bids for agent in invite) else "bid_submitted"
+    return "all_invited_bid" if invite and invited_bids(auction, at) == len(invite) else "bid_submitted"
 
 
 @_auction.register

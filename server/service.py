@@ -40,8 +40,11 @@ from server.projection import project
 from server.streams import Streams
 
 _TRIES = 5
-_QUIET_TURNS = 10  # of the event loop without a new command: then the callers at once are all here
-_SLOW = 0.002  # seconds; a commit that takes longer is worth sharing
+_TRY_EVERY = 32  # batches, between two tries to find more company
+_ENOUGH = 16  # commands in a batch
+_GAP = 0.003  # seconds without a new command: then no more are on their way
+_LONGEST_WAIT = 0.02  # seconds, or two commits where they take longer,
+_SHARED_WAIT = 0.1  # but not more than this
 _T = TypeVar("_T")
 
 
@@ -143,7 +146,8 @@ class Service:
         self._work = anyio.Event()
         self._turn = anyio.Lock(fast_acquire=True)
         self._streams = Streams(store)
-        self._last_batch = 0
+        self._batches = 0
+        self._company = 1  # commands in the last batch, as far as they count
         self._commit_seconds = 0.0  # of late
         self.new_deadline = anyio.Event()
         """Set, and replaced, when this process commits something that ends by itself."""
@@ -220,24 +224,26 @@ class Service:
                     await self._carry_out(self._take())
 
     async def _gather(self) -> None:
-        """Let the commands that are ready join the batch: those of this turn of the event loop.
+        """Let commands that are on their way join the batch: the more a commit carries, the fewer there are.
 
-        Where the batch before had company, those of the next few turns too, and on a slow disk those that come
-        while a commit would take: the more a commit carries, the fewer there are to wait for.
+        As many are awaited as came last time, and now and then more, to learn whether there are more. A caller
+        alone is therefore not kept waiting, and callers at once share a commit.
         """
-        turns = _QUIET_TURNS if self._last_batch > 1 else 1
-        waiting = quiet = 0
-        while quiet < turns:
-            quiet = quiet + 1 if waiting == len(self._queue) else 0
-            waiting = len(self._queue)
-            await anyio.lowlevel.checkpoint()
-        if self._commit_seconds > _SLOW and len(self._queue) + self._last_batch > 2:
-            await anyio.sleep(self._commit_seconds)
+        await anyio.lowlevel.checkpoint()
+        self._batches += 1
+        wanted = _ENOUGH if self._batches % _TRY_EVERY == 0 else self._company
+        began = last = anyio.current_time()
+        patience = max(_LONGEST_WAIT, min(2 * self._commit_seconds, _SHARED_WAIT))
+        waiting = len(self._queue)
+        while len(self._queue) < wanted and last + _GAP > (now := anyio.current_time()) < began + patience:
+            await anyio.sleep(_GAP / 8)
+            if waiting < len(self._queue):
+                waiting, last = len(self._queue), now
+        self._company = min(len(self._queue), _ENOUGH)
 
     def _take(self) -> list[_Waiting]:
         batch = list(self._queue)
         self._queue.clear()
-        self._last_batch = len(batch)
         return batch
 
     async def _carry_out(self, pending: list[_Waiting]) -> None:
@@ -323,8 +329,9 @@ class Service:
             waiting.result = waiting.answer(outcomes)
         except Exception as failure:
             raise _NoAnswer(failure) from failure
-        if not draft.recorded and waiting.once is None:
-            batch.settled.append(waiting)
+        accepted = any(isinstance(outcome, After) for outcome in outcomes)
+        if not draft.recorded and (waiting.once is None or not accepted):
+            batch.settled.append(waiting)  # a refusal is not kept: asked again, it is decided again
             return
         batch.written.update(draft.recorded)
         batch.owners.append(waiting)

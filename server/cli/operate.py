@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from server.audit import Head, Report
 
 _VERIFY = """\
-Check that nothing in the database was changed after it was recorded. Every event carries a hash over itself
+Check that no event in the database was changed after it was recorded. Every event carries a hash over itself
 and the one before it, so an edit, a swap or a gap shows, with the stream and the version where it begins.
+Everything else (lists, notices, kept answers) is made from the events, and is not checked.
 An end that was cut off leaves a sound beginning: that shows only against a head exported earlier.
 Exit code: 0 sound, 1 broken. Changes nothing.
 """

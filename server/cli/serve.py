@@ -3,6 +3,7 @@
 import argparse
 import logging
 import sys
+from dataclasses import replace
 
 from server.cli.common import Commands, add_db
 from server.config import settings
@@ -33,15 +34,15 @@ def run(options: argparse.Namespace) -> int:
     )
     chosen = settings(options.db, options.agent)
     if chosen.agent:
-        _check_agent(chosen.agent)
+        chosen = replace(chosen, agent=_checked(chosen.agent))
     anyio.run(serve_stdio, chosen)
     return 0
 
 
-def _check_agent(agent: str) -> None:
+def _checked(agent: str) -> str:
     from market_core.values import agent_id
 
     try:
-        agent_id(agent)
+        return agent_id(agent)
     except ValueError as error:
         sys.exit(f"agent-market: --agent {error}")

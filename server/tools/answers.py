@@ -7,22 +7,22 @@ other agents stand only in table cells and after a field's name, shortened, on o
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, PlainSerializer, WithJsonSchema
 
 from market_core import events
 from market_core.eligibility import score_parts
-from market_core.events import BidSubmitted, Fill
+from market_core.events import BidSubmitted
 from market_core.values import plain, shown
 
 
-def _number(amount: Decimal) -> int | float:
+def number(amount: Decimal) -> int | float:
     """Return an amount as a JSON number: exact up to 15 digits; the text always has all digits."""
     return int(amount) if amount == amount.to_integral_value() else float(amount)
 
 
-Number = Annotated[Decimal, PlainSerializer(_number), WithJsonSchema({"type": "number"})]
+Number = Annotated[Decimal, PlainSerializer(number), WithJsonSchema({"type": "number"})]
 """Credits, seconds, units or a share, as a JSON number."""
 Moment = Annotated[datetime, PlainSerializer(shown), WithJsonSchema({"type": "string"})]
 """ISO 8601, UTC."""
@@ -59,6 +59,21 @@ def cell(value: object) -> str:
             return shown(value)
     text = " ".join(str(value).replace("|", "/").split())
     return text if len(text) <= 80 else text[:79] + "…"
+
+
+_Row = TypeVar("_Row", bound=BaseModel)
+
+
+def fitting(rows: Sequence[_Row]) -> list[_Row]:
+    """Return the first rows, as many as leave an answer readable: about 20,000 characters of JSON."""
+    kept: list[_Row] = []
+    left = 20_000
+    for row in rows:
+        left -= len(row.model_dump_json(exclude_none=True))
+        if left < 0 and kept:
+            break
+        kept.append(row)
+    return kept
 
 
 def quoted(text: str) -> str:
@@ -487,16 +502,3 @@ def rank_table(rows: Sequence[RankRow]) -> str:
             for row in rows
         ),
     )
-
-
-def fill_rows(fills: Sequence[Fill]) -> list[dict[str, Any]]:
-    """Return fills as rows with the id under the name of its side."""
-    return [
-        {
-            "agent": fill.agent,
-            ("demand_id" if fill.entry_id.startswith("dem_") else "offer_id"): fill.entry_id,
-            "quantity": fill.quantity,
-            "payment": fill.payment,
-        }
-        for fill in fills
-    ]

@@ -176,7 +176,7 @@ def award(ask: AwardAuction, after: After) -> tuple[BaseModel, str]:
     auction = _auction(after, ask.auction_id)
     decided = auction.award
     assert isinstance(decided, AuctionAwarded)  # just decided
-    ranked = auctions.rank(auction, decided.at).bids[:20]
+    ranked = auctions.final_ranking(auction).bids[:20]
     made = answers.Awarded(
         auction_id=ask.auction_id,
         status=auction.status,

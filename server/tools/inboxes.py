@@ -102,7 +102,7 @@ async def _inbox(agent: str, after: int | None, call: Call) -> tuple[BaseModel, 
     store, now = call.service.store, epoch(call.service.clock.now())
     latest = await store.last_position()
     reader = await _reader(agent, call)
-    news, last = _news(await store.notices(reader, after, _NOTICES), newest=after is None)
+    news, last = _news(await store.notices(reader, after, _NOTICES), agent, newest=after is None)
     totals: dict[str, int] = {}
 
     async def rows(
@@ -114,9 +114,19 @@ async def _inbox(agent: str, after: int | None, call: Call) -> tuple[BaseModel, 
 
     live: tuple[str, ...] = ("open", "closed")
     undelivered = ("to_deliver",)
-    to_deliver = await rows("to_deliver", "award", _award_row, _NOTICES, owner=agent, status=undelivered)
+    due: list[Decimal] = []
+    owed: list[Decimal] = []
+
+    def counted(amounts: list[Decimal]) -> Callable[[Found], dict[str, Any]]:
+        def row(found: Found) -> dict[str, Any]:
+            amounts.append(Decimal(json.loads(found.summary.body)["payment"]))
+            return _award_row(found)
+
+        return row
+
+    to_deliver = await rows("to_deliver", "award", counted(due), _NOTICES, owner=agent, status=undelivered)
     to_report = await rows(
-        "to_report", "award", _award_row, _NOTICES, tag=f"buyer:{agent}", status=undelivered
+        "to_report", "award", counted(owed), _NOTICES, tag=f"buyer:{agent}", status=undelivered
     )
     made = answers.Inbox(
         agent=agent,
@@ -126,8 +136,8 @@ async def _inbox(agent: str, after: int | None, call: Call) -> tuple[BaseModel, 
         to_report=to_report[:_ROWS],
         demand=await rows("demand", "demand", _entry_row, owner=agent, status=("open",)),
         offers=await rows("offers", "offer", _entry_row, owner=agent, status=("open",)),
-        credits_promised=total(Decimal(str(row["payment"])) for row in to_report),
-        credits_due=total(Decimal(str(row["payment"])) for row in to_deliver),
+        credits_promised=total(owed),
+        credits_due=total(due),
         news=news,
         next_cursor=str(latest if last is None or after is None else last),
     )
@@ -168,7 +178,7 @@ def _entry_row(found: Found) -> dict[str, Any]:
     return row | ({} if body["limit"] is None else {"limit": numbers(Decimal(body["limit"]))})
 
 
-def _news(posted: Sequence[Posted], *, newest: bool) -> tuple[list[answers.News], int | None]:
+def _news(posted: Sequence[Posted], agent: str, *, newest: bool) -> tuple[list[answers.News], int | None]:
     """Return notices as news, each thing told once, and the position to go on from if there is more.
 
     Of several of one kind about one thing the newest stands, except where each has amounts of its own; who
@@ -178,7 +188,7 @@ def _news(posted: Sequence[Posted], *, newest: bool) -> tuple[list[answers.News]
     told = [
         item
         for item in sorted(last.values(), key=lambda item: item.position)
-        if item.notice.kind != "auction_awarded" or ("bid_won", item.notice.ref, 0) not in last
+        if not (item.notice.kind == "auction_awarded" and agent in json.loads(item.notice.body)["winners"])
     ]
     more = len(told) > _ROWS or len(posted) == _NOTICES
     told = told[-_ROWS:] if newest else told[:_ROWS]

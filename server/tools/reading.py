@@ -15,7 +15,7 @@ from market_core.handle import States, agent_stream, auction_stream, resource_st
 from market_core.observation import AgentSeen as CardSeen
 from market_core.observation import AuctionSeen, ResourceSeen, see_agent, see_auction, see_resource
 from market_core.rejections import Code, Rejection
-from market_core.values import Name, ObjectId, plain, shown, total
+from market_core.values import Name, ObjectId, name_of, plain, shown, total
 from server.ports import Found, Page, Query
 from server.projection import epoch, moment_of
 from server.tools import answers
@@ -49,10 +49,10 @@ def position(cursor: str) -> int | None:
     return int(cursor)
 
 
-def _next(page: Page) -> str | None:
-    """Return the cursor of the page after this one, None at the end."""
-    more = page.found and page.total > len(page.found) and page.found[-1].position
-    return str(more) if more else None
+def _next(page: Page, shown_rows: int, limit: int) -> str | None:
+    """Return the cursor of the page after the rows shown of this one, None at the end."""
+    full = shown_rows < len(page.found) or (len(page.found) == limit and page.total > limit)
+    return str(page.found[shown_rows - 1].position) if full and shown_rows else None
 
 
 # Auctions
@@ -143,7 +143,7 @@ def numbers(value: Any) -> Any:
     """Return a value with its decimals as JSON numbers."""
     match value:
         case Decimal():
-            return int(value) if value == value.to_integral_value() else float(value)
+            return answers.number(value)
         case dict():
             return {key: numbers(item) for key, item in value.items()}
         case list() | tuple():
@@ -286,8 +286,8 @@ async def list_auctions(ask: ListAuctions, call: Call) -> tuple[BaseModel, str]:
         limit=ask.limit,
     )
     page = await call.service.store.find(query)
-    rows = [auction_row(found, query.now) for found in page.found]
-    cursor = _next(page) if len(rows) == ask.limit else None
+    rows = answers.fitting([auction_row(found, query.now) for found in page.found])
+    cursor = _next(page, len(rows), ask.limit)
     made = answers.AuctionList(auctions=rows, total=page.total, next_cursor=cursor)
     if not rows:
         return made, "No such auctions.\nNext: leave filters out, or create_auction to post a task."
@@ -402,7 +402,7 @@ def resource_answer(seen: ResourceSeen) -> tuple[answers.ResourceSeen, str]:
     )
     rows = [("demand", seen.demand), ("offers", seen.offers)]
     text = [
-        f"Book of {seen.name}"
+        f"Book of {name_of(seen.name)}"
         + (f" in {seen.unit}" if seen.unit else "")
         + (", whole units only" if seen.whole else "")
         + ".",
@@ -436,7 +436,7 @@ async def _list_resources(ask: GetResource, call: Call) -> tuple[BaseModel, str]
     page = await call.service.store.find(Query("resource", before=position(ask.cursor), limit=100))
     bodies = [json.loads(found.summary.body) for found in page.found]
     rows = [answers.BookRow(resource=b["name"], unit=b["unit"] or None, whole=b["whole"]) for b in bodies]
-    cursor = _next(page) if len(rows) == 100 else None
+    cursor = _next(page, len(rows), 100)
     made = answers.ResourceSeen(resources=rows, total=page.total, next_cursor=cursor)
     if not rows:
         return made, "Nobody has named a resource yet.\nNext: request_resources or offer_resources."
@@ -468,12 +468,13 @@ async def get_agent(ask: GetAgent, call: Call) -> tuple[BaseModel, str]:
     """
     if not ask.agent_id:
         return await _list_agents(ask, call)
-    stream = agent_stream(ask.agent_id)
+    agent_id = ask.agent_id.strip()
+    stream = agent_stream(agent_id)
 
     def view(states: States, _now: datetime) -> CardSeen:
         agent = states[stream]
         assert isinstance(agent, Agent)  # by its stream's name
-        return see_agent(ask.agent_id, agent)
+        return see_agent(agent_id, agent)
 
     return card_answer(await call.service.see([stream], view))
 
@@ -538,7 +539,8 @@ async def _list_agents(ask: GetAgent, call: Call) -> tuple[BaseModel, str]:
         answers.AgentRow(agent=name, capabilities=body["capabilities"][:5], outcomes=body["outcomes"])
         for name, body in bodies
     ]
-    cursor = _next(page) if len(rows) == 50 else None
+    rows = answers.fitting(rows)
+    cursor = _next(page, len(rows), 50)
     made = answers.AgentSeen(agents=rows, total=page.total, next_cursor=cursor)
     if not rows:
         return made, "No such agents.\nNext: register_agent makes you known; capability may be left out."

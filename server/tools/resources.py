@@ -7,7 +7,7 @@ from market_core.commands import AggregateDemand, OfferResources, RequestResourc
 from market_core.handle import States, clearings, resource_stream
 from market_core.observation import ResourceSeen, SideSeen, see_resource
 from market_core.resource import Resource
-from market_core.values import plain, total
+from market_core.values import name_of, plain, total
 from server.service import After
 from server.tools import answers
 from server.tools.registry import acting
@@ -53,7 +53,9 @@ def request_resources(ask: RequestResources, after: After) -> tuple[BaseModel, s
     limit = (
         f"up to {answers.credits_text(event.max_unit_price)} each" if event.max_unit_price else "at any price"
     )
-    text = f"Demand {event.demand_id}: {plain(event.quantity)} of {seen.name}, {limit}. {_depth(seen)}"
+    text = (
+        f"Demand {event.demand_id}: {plain(event.quantity)} of {name_of(seen.name)}, {limit}. {_depth(seen)}"
+    )
     return made, f"{text}\nNext: {_then(seen)}"
 
 
@@ -81,7 +83,7 @@ def offer_resources(ask: OfferResources, after: After) -> tuple[BaseModel, str]:
         offers=side(seen.offers),
     )
     price = answers.credits_text(event.unit_price)
-    text = f"Offer {event.offer_id}: {plain(event.quantity)} of {seen.name} at {price} each or more. {_depth(seen)}"
+    text = f"Offer {event.offer_id}: {plain(event.quantity)} of {name_of(seen.name)} at {price} each or more. {_depth(seen)}"
     return made, f"{text}\nNext: {_then(seen)}"
 
 
@@ -135,7 +137,7 @@ def _clearing(book: Resource, event: events.ResourceCleared, rows: int) -> answe
 
 def _clearing_text(made: answers.Clearing) -> str:
     head = (
-        f"Cleared {made.resource}: {plain(made.quantity)} allocated at {answers.credits_text(made.clearing_price)} each, "
+        f"Cleared {name_of(made.resource)}: {plain(made.quantity)} allocated at {answers.credits_text(made.clearing_price)} each, "
         f"{plain(made.total_payment)} in all; unmet demand {plain(made.unmet)}."
     )
     gets = answers.table(

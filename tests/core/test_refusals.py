@@ -1,6 +1,7 @@
 """Every refusal of the core: what brings it about, its facts, and that nothing has changed."""
 
 import ast
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -270,6 +271,15 @@ def too_many_entries():
     return world.refusal(RequestResources(agent="Acme", resource="gpu", quantity=1))
 
 
+def book_full():
+    world = World()
+    world.offer("s", 1, 1)
+    offers = world.book().offers
+    (entry,) = offers.values()
+    offers.update({str(i): replace(entry, agent=f"s{i}") for i in range(9_999)})
+    return world.refusal(OfferResources(agent="me", resource="gpu", quantity=1, unit_price=1))
+
+
 def too_many_bids():
     world, auction_id = scene()
     auction = world.auction(auction_id)
@@ -314,7 +324,11 @@ CASES = [
     (
         before_deadline,
         Code.BEFORE_DEADLINE,
-        {"closes_at": "2026-11-23T12:01:00.000001Z", "seconds": 61, "invited": 2, "invited_bids": 1},
+        {
+            "closes_at": "2026-11-23T12:01:00.000001Z",
+            "seconds": 61,
+            "unless": "; sooner only once all invited have bid (1 of 2 have)",
+        },
     ),
     (no_clock, Code.NO_CLOCK, {"field": "closes_in"}),
     (deadline_passed, Code.DEADLINE_PASSED, {"field": "available_until", "now": "2026-11-23T12:00:00Z"}),
@@ -328,6 +342,7 @@ CASES = [
     (total_too_large, Code.TOTAL_OUT_OF_RANGE, {"limit": "1,000,000,000,000"}),
     (not_whole, Code.NOT_WHOLE, {}),
     (too_many_entries, Code.TOO_MANY_ENTRIES, {"limit": 100}),
+    (book_full, Code.BOOK_FULL, {"limit": "10,000"}),
     (too_many_bids, Code.TOO_MANY_BIDS, {"limit": 200_000}),
 ]
 

@@ -29,8 +29,7 @@ def test_waiting_helps_only_where_it_says_so():
 
 FACTS = {
     "bound": "claude",
-    "invited": 2,
-    "invited_bids": 1,
+    "unless": "",
     "tool": "bid",
     "tools": ["award", "submit_bid"],
     "unknown": ["price"],

@@ -1,6 +1,7 @@
 """Stores with something of their own, made of the real ones: they count, they wait, others meddle, they fail."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import anyio
 
@@ -38,18 +39,28 @@ class Meddled(Counting):
 
 
 class Held(Counting):
-    """While `held`, a commit says that it was `reached` and waits until it may `go`."""
+    """While one is `holding` it, a commit says that it was `reached` and waits."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.held = False
+        self._after: int | None = None
         self.reached = anyio.Event()
-        self.go = anyio.Event()
+        self._go = anyio.Event()
+
+    @contextmanager
+    def holding(self, after: int = 0) -> Iterator[None]:
+        """Hold the commits after the next so many, until the block ends, however it ends."""
+        self._after = len(self.batches) + after
+        try:
+            yield
+        finally:
+            self._after = None
+            self._go.set()
 
     async def commit(self, batch: Sequence[Transaction]) -> frozenset[int]:
-        if self.held:
+        if self._after is not None and len(self.batches) >= self._after:
             self.reached.set()
-            await self.go.wait()
+            await self._go.wait()
         return await super().commit(batch)
 
 

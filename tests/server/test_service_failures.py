@@ -88,7 +88,6 @@ async def test_nothing_is_seen_or_found_or_answered_before_its_commit():
     async with services(store := Held()) as (service,):
         auction_id = await create(service)
         before = await contents(store)
-        store.held = True
         order = []
 
         async def ask() -> None:
@@ -99,45 +98,58 @@ async def test_nothing_is_seen_or_found_or_answered_before_its_commit():
             order.append(await bidders(service, auction_id))
 
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(ask)
-            await store.reached.wait()
-            tasks.start_soon(look)
-            for _ in range(50):
-                await anyio.lowlevel.checkpoint()
-            assert order == []
-            assert await contents(store) == before
-            store.go.set()
+            with store.holding():
+                tasks.start_soon(ask)
+                await store.reached.wait()
+                tasks.start_soon(look)
+                for _ in range(50):
+                    await anyio.lowlevel.checkpoint()
+                assert order == []
+                assert await contents(store) == before
         assert sorted(map(str, order)) == ["answered", "{'p'}"]
 
 
 async def test_cancelling_a_call_stops_the_waiting_and_not_the_command():
     async with services(store := Held()) as (service,):
         auction_id = await create(service)
-        store.held = True
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(service.execute, bid(auction_id, "p"), said)
-            await store.reached.wait()
-            tasks.start_soon(service.execute, bid(auction_id, "q"), said)  # still in the queue
-            await anyio.lowlevel.checkpoint()
-            tasks.cancel_scope.cancel()
-        store.go.set()
-        store.held = False
+        with store.holding():
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(service.execute, bid(auction_id, "p"), said)
+                await store.reached.wait()
+                tasks.start_soon(service.execute, bid(auction_id, "q"), said)  # still in the queue
+                await anyio.lowlevel.checkpoint()
+                tasks.cancel_scope.cancel()
         assert await together(service, bid(auction_id, "r")) == [bids_in(auction_id)]
         assert await bidders(service, auction_id) == {"p", "q", "r"}
         await sound(store)
 
 
 async def test_when_the_market_stops_what_is_queued_is_still_carried_out():
-    store = Held()
-    service = Service(store, Hand(), Counted())
-    async with anyio.create_task_group() as callers, service.running():
-        auction_id = await create(service)
-        store.held = True
-        callers.start_soon(service.execute, bid(auction_id, "p"), said)
-        await store.reached.wait()
-        callers.start_soon(service.execute, bid(auction_id, "q"), said)
-        await anyio.lowlevel.checkpoint()
-        store.go.set()
+    service = Service(store := Held(), Hand(), Counted())
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as callers, service.running():
+            auction_id = await create(service)
+            with store.holding():
+                callers.start_soon(service.execute, bid(auction_id, "p"), said)
+                await store.reached.wait()
+                callers.start_soon(service.execute, bid(auction_id, "q"), said)
+                await anyio.lowlevel.checkpoint()
     async with services(store, "b") as (again,):
         assert await bidders(again, auction_id) == {"p", "q"}
+    await sound(store)
+
+
+async def test_a_commit_that_has_begun_is_finished_though_the_market_is_cancelled():
+    service = Service(store := Held(), Hand(), Counted())
+
+    async def run_a_market() -> None:
+        async with service.running():
+            await service.execute(bid(await create(service), "p"), said)
+
+    async with anyio.create_task_group() as tasks:
+        with store.holding(after=1):
+            tasks.start_soon(run_a_market)
+            await store.reached.wait()
+            tasks.cancel_scope.cancel()
+    assert len(await store.load("auction/auc_t1")) == 2
     await sound(store)

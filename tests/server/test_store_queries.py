@@ -132,11 +132,12 @@ async def test_pages_follow_each_other_without_gap_or_overlap(store):
     await keep(store, *(row(f"a{n}", status="open" if n % 2 else "closed") for n in range(9)))
     await keep(store, row("a1", status="open", body='{"newer": 1}'))  # keeps its place
     seen, before = [], None
-    while (page := await store.find(Query("auction", status=("open",), before=before, limit=3))).found:
+    for _ in range(3):
+        page = await store.find(Query("auction", status=("open",), before=before, limit=3))
         assert page.total == 4
         seen.append([found.summary.id for found in page.found])
-        before = page.found[-1].position
-    assert seen == [["a7", "a5", "a3"], ["a1"]]
+        before = page.found[-1].position if page.found else before
+    assert seen == [["a7", "a5", "a3"], ["a1"], []]
 
 
 async def test_a_thing_counts_its_standing_bids(store):

@@ -13,6 +13,7 @@ UNSEEN = {"not_your_bid", "not_your_entry"}  # nothing may tell that such a thin
 NOT_FROM_A_CALL = {
     "busy",
     "store_unavailable",
+    "store_broken",
     "no_clock",
     "resource_in_use",
     "unknown_agent",
@@ -188,7 +189,14 @@ async def test_every_wrong_call_is_refused_with_its_own_code_and_changes_nothing
 
 
 def test_the_table_above_knows_every_code_that_a_call_can_meet():
-    elsewhere = {"not_your_agent", "idempotency_key_reused", "invalid_value", "not_whole", "too_many_entries"}
+    elsewhere = {
+        "not_your_agent",
+        "idempotency_key_reused",
+        "invalid_value",
+        "not_whole",
+        "too_many_entries",
+        "book_full",
+    }
     assert {code.value for code in Code} - set(CALLS.values()) - elsewhere <= UNSEEN | NOT_FROM_A_CALL
 
 

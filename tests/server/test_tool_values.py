@@ -178,6 +178,12 @@ async def test_each_refusal_names_the_rule_in_words(mode):
         ] == "cost: is required"
 
 
+async def test_a_text_that_is_too_long_is_measured_in_characters():
+    async with market() as shop:
+        refusal = await shop.refusal("list_auctions", cursor="1" * 41)
+        assert refusal["message"] == "cursor: must have at most 40 characters"
+
+
 async def test_a_requirement_in_the_wrong_place_is_told_where_it_belongs():
     async with market() as shop:
         refusal = await shop.refusal("create_auction", **AUCTION, requirements={"language": "python"})
