@@ -154,7 +154,7 @@ class SqliteStore:
                 if not _locked(error.__cause__) or anyio.current_time() - started > _PATIENCE:
                     raise
             await anyio.sleep(pause * (0.5 + self._jitter()))
-            pause = min(2 * pause, 0.05)
+            pause = min(2 * pause, 0.005)
 
     # Reading
 
@@ -349,7 +349,8 @@ def _keep_summary(db: sqlite3.Connection, summary: Summary) -> None:
         ),
     ).fetchone()
     db.execute("DELETE FROM tags WHERE position = ?", row)
-    db.executemany("INSERT OR IGNORE INTO tags VALUES (?, ?)", [(row[0], tag) for tag in summary.tags])
+    if summary.tags:
+        db.executemany("INSERT OR IGNORE INTO tags VALUES (?, ?)", [(row[0], tag) for tag in summary.tags])
 
 
 def _search(query: Query) -> tuple[str, dict[str, object]]:

@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, Field, StringConstraints, WithJsonSchema
 
 from market_core.agent import Agent
 from market_core.auction import Auction
@@ -31,7 +31,8 @@ def _cursor(value: object) -> object:
 CursorField = Annotated[
     str,
     BeforeValidator(_cursor),
-    Field(max_length=40, description="next_cursor of the page before"),
+    StringConstraints(max_length=40),
+    Field(description="next_cursor of the page before"),
     WithJsonSchema({"type": "string"}),
 ]
 Limit = Annotated[int, Field(ge=1, le=100, description="rows a page")]
