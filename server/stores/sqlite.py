@@ -51,7 +51,7 @@ CREATE TABLE summaries (
 CREATE INDEX summaries_by_owner ON summaries (owner, kind, status) WHERE owner != '';
 CREATE INDEX summaries_by_parent ON summaries (parent, kind, status) WHERE parent != '';
 CREATE INDEX summaries_by_until ON summaries (until) WHERE status = 'open' AND until IS NOT NULL;
-CREATE INDEX summaries_by_kind ON summaries (kind, position);
+CREATE INDEX summaries_by_kind ON summaries (kind, position) WHERE kind != 'bid';
 CREATE TABLE tags (position INTEGER NOT NULL, tag TEXT NOT NULL, PRIMARY KEY (position, tag)) WITHOUT ROWID;
 CREATE INDEX tags_by_tag ON tags (tag, position);
 CREATE TABLE notices (
@@ -360,6 +360,8 @@ def _search(query: Query) -> tuple[str, dict[str, object]]:
     # A plus keeps the planner from the index by kind where another is the better.
     narrow = query.owner or query.parent or query.tag
     joins, tests = "", ["+s.kind = :kind" if narrow else "s.kind = :kind"]
+    if query.kind != "bid":
+        tests.append("s.kind != 'bid'")  # true anyway, and lets the partial index serve; likewise below
     for name, value in (("id", query.id), ("owner", query.owner), ("parent", query.parent)):
         if value:
             # The second half is true anyway, and lets the partial index serve.
