@@ -174,9 +174,11 @@ _PARTS: Mapping[str, type[BaseModel]] = {
 
 def invalid(error: ValidationError) -> Rejection:
     """Return the refusal that names the first field and the rule it breaks, in our words."""
-    first = error.errors(include_url=False, include_input=False)[0]
+    first = error.errors(include_url=False)[0]
     where = ".".join(str(part)[:40] for part in first["loc"]) or "the arguments"
-    rule = _RULES.get(first["type"], "is not valid here").format(**first.get("ctx", {}))
+    text_too_long = first["type"] == "too_long" and isinstance(first["input"], str)
+    kind = "string_too_long" if text_too_long else first["type"]
+    rule = _RULES.get(kind, "is not valid here").format(**first.get("ctx", {}))
     if first["type"] == "extra_forbidden" and len(first["loc"]) > 1:
         around = next((part for part in reversed(first["loc"][:-1]) if isinstance(part, str)), "")
         if around == "requirements":

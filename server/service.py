@@ -1,7 +1,7 @@
 """The one loop: load, decide, evolve, answer, commit, release.
 
-Commands wait in a queue; one writer at a time (the caller that finds none at work, else a task of its own) takes all
-that wait, decides each on the result of the one before, and commits them together. Nothing is answered, told or read before the commit that it depends on. What another
+Commands wait in a queue; one writer takes all that wait, decides each on the result of the one before, and
+commits them together. Nothing is answered, told or read before the commit that it depends on. What another
 process changed meanwhile comes back as stale and is decided again on fresh state.
 """
 
@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 import anyio
+import anyio.lowlevel
 
 from market_core.canonical import canonical, chain_hash, digest
 from market_core.commands import AnyCommand
@@ -39,10 +40,9 @@ from server.projection import project
 from server.streams import Streams
 
 _TRIES = 5
-_TRY_EVERY = 4  # batches, between two tries to find more company
-_TRY_ALONE_EVERY = 64  # the same for a caller alone
+_TRY_EVERY = 32  # batches, between two tries to find more company
 _ENOUGH = 16  # commands in a batch
-_LEAST_GAP = 0.0015  # seconds
+_GAP = 0.003  # seconds without a new command: then no more are on their way
 _LONGEST_WAIT = 0.02  # seconds, or two commits where they take longer,
 _SHARED_WAIT = 0.1  # but not more than this
 _T = TypeVar("_T")
@@ -146,9 +146,6 @@ class Service:
         self._work = anyio.Event()
         self._turn = anyio.Lock(fast_acquire=True)
         self._streams = Streams(store)
-        self._writing = False
-        self._last_arrival = 0.0
-        self._pace = 0.0  # seconds between two commands, of late
         self._batches = 0
         self._company = 1  # commands in the last batch, as far as they count
         self._commit_seconds = 0.0  # of late
@@ -199,18 +196,9 @@ class Service:
         return await self._wait(_Waiting(commands, answer, idempotency, all_or_nothing=False))
 
     async def _wait(self, waiting: _Waiting) -> Answer:
-        now = anyio.current_time()
-        self._pace += 0.1 * (min(now - self._last_arrival, _LONGEST_WAIT) - self._pace)
-        self._last_arrival = now
         self._queue.append(waiting)
-        if self._writing:
-            self._work.set()
-        else:
-            await (
-                self._write()
-            )  # nobody else writes: handing it to the writer would only cost two task switches
-        if not waiting.done.is_set():
-            await waiting.done.wait()
+        self._work.set()
+        await waiting.done.wait()
         if waiting.failure is not None:
             raise waiting.failure
         assert waiting.result is not None  # done without a failure
@@ -230,20 +218,10 @@ class Service:
         while True:
             await self._work.wait()
             self._work = anyio.Event()
-            while self._queue and not self._writing:
-                await self._write()
-
-    async def _write(self) -> None:
-        """Be the one writer for one batch; what came meanwhile is left to the next."""
-        self._writing = True
-        try:
-            with anyio.CancelScope(shield=True):
+            while self._queue:
                 await self._gather()
-                await self._carry_out(self._take())
-        finally:
-            self._writing = False
-            if self._queue:
-                self._work.set()
+                with anyio.CancelScope(shield=True):
+                    await self._carry_out(self._take())
 
     async def _gather(self) -> None:
         """Let commands that are on their way join the batch: the more a commit carries, the fewer there are.
@@ -251,16 +229,17 @@ class Service:
         As many are awaited as came last time, and now and then more, to learn whether there are more. A caller
         alone is therefore not kept waiting, and callers at once share a commit.
         """
+        await anyio.lowlevel.checkpoint()
         self._batches += 1
-        trying = self._batches % (_TRY_EVERY if self._company > 1 else _TRY_ALONE_EVERY) == 0
-        wanted = _ENOUGH if trying else self._company
-        until = anyio.current_time() + max(_LONGEST_WAIT, min(2 * self._commit_seconds, _SHARED_WAIT))
-        # Without a new command for so long, no more are on their way.
-        gap = max(3 * self._pace, _LEAST_GAP) if self._company > 1 else _LEAST_GAP
-        while len(self._queue) < wanted and self._last_arrival + gap > anyio.current_time() < until:
-            await anyio.sleep(_LEAST_GAP / 4)
-        # One pause of the others is no farewell: fewer are awaited step by step.
-        self._company = min(max(len(self._queue), self._company // 2), _ENOUGH)
+        wanted = _ENOUGH if self._batches % _TRY_EVERY == 0 else self._company
+        began = last = anyio.current_time()
+        patience = max(_LONGEST_WAIT, min(2 * self._commit_seconds, _SHARED_WAIT))
+        waiting = len(self._queue)
+        while len(self._queue) < wanted and last + _GAP > (now := anyio.current_time()) < began + patience:
+            await anyio.sleep(_GAP / 8)
+            if waiting < len(self._queue):
+                waiting, last = len(self._queue), now
+        self._company = min(len(self._queue), _ENOUGH)
 
     def _take(self) -> list[_Waiting]:
         batch = list(self._queue)
