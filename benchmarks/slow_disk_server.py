@@ -14,7 +14,7 @@ import anyio
 from server.bootstrap import running
 from server.clock import jitter, stopwatch
 from server.identity import Identity
-from server.protocol import build, publishing
+from server.protocol import build, serve_stdio
 from server.stores.sqlite import SqliteStore
 
 DELAY = 0.005
@@ -52,9 +52,7 @@ class SlowStore(SqliteStore):
 async def serve(path: str, count: str) -> None:
     """Serve until the input ends."""
     async with running(SlowStore(path, count)) as service:
-        server = build(service, Identity())
-        async with publishing(server):
-            await server.run_stdio_async()
+        await serve_stdio(build(service, Identity()))
 
 
 if __name__ == "__main__":

@@ -41,12 +41,11 @@ async def running(store: EventStore) -> AsyncIterator[Service]:
 async def serve_stdio(settings: Settings) -> None:
     """Serve the market over standard input and output until the input ends."""
     gc.disable()  # importing makes no garbage worth looking for
-    from server.identity import Identity  # noqa: PLC0415 - the SDK takes a second to import
-    from server.protocol import build, publishing  # noqa: PLC0415
+    from server import protocol  # noqa: PLC0415 - the SDK takes a second to import
+    from server.identity import Identity  # noqa: PLC0415
 
     async with running(open_store(settings.db)) as service:
-        server = build(service, Identity(settings.agent))
+        server = protocol.build(service, Identity(settings.agent))
         gc.freeze()  # what is here by now stays: no need to look through it for garbage again and again
         gc.enable()
-        async with publishing(server):
-            await server.run_stdio_async()
+        await protocol.serve_stdio(server)

@@ -3,10 +3,10 @@
 import json
 import logging
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
 from decimal import Decimal
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, TypeVar
 
 from mcp.types import CallToolResult, TextContent
 from pydantic import ValidationError
@@ -17,6 +17,7 @@ from market_core.values import plain
 from server.ports import StoreBroken, StoreUnavailable
 
 log = logging.getLogger("agent_market")
+_T = TypeVar("_T")
 
 
 def refusal(rejection: Rejection) -> CallToolResult:
@@ -65,6 +66,14 @@ def failure(error: Exception, where: str) -> CallToolResult:
     return CallToolResult(is_error=True, content=[TextContent(text=text)], structured_content=content)
 
 
+async def caught(work: Awaitable[_T], where: str) -> _T | CallToolResult:
+    """Return what `work` returns, or its failure as a tool result."""
+    try:
+        return await work
+    except Exception as error:
+        return failure(error, where)
+
+
 def unknown_tool(name: str, known: Iterable[str]) -> Rejection:
     """Return the refusal of a tool that does not exist; its name is repeated only if it is one's plain misspelling."""
     close = get_close_matches(name, list(known), n=1)
@@ -99,12 +108,10 @@ def _meant(name: str, allowed: list[str]) -> list[str]:
     return meant[:1] or get_close_matches(name, allowed, n=1)
 
 
-def unknown_arguments(given: Mapping[str, Any], allowed: Iterable[str]) -> Rejection | None:
-    """Return the refusal of arguments that the tool does not have, or None if it has them all."""
+def unknown_arguments(given: Iterable[str], allowed: Iterable[str]) -> Rejection:
+    """Return the refusal of a call with arguments that the tool does not have."""
     names = list(allowed)
     unknown = sorted(set(given) - set(names))
-    if not unknown:
-        return None
     close = {name: _meant(name, names) for name in unknown}
     told = [
         f"{name[:40]!r} (did you mean {c[0]}?)" if (c := close[name]) else repr(name[:40]) for name in unknown

@@ -2,26 +2,103 @@
 
 import json
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 
 import anyio
-from mcp.server import MCPServer
-from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
+from mcp import MCPError
+from mcp.server import ServerRequestContext
 from mcp.server.subscriptions import InMemorySubscriptionBus, ResourceUpdated, ServerEvent
-from mcp.types import Completion, ResourceTemplateReference
+from mcp.types import (
+    INTERNAL_ERROR,
+    INVALID_PARAMS,
+    CompleteRequestParams,
+    CompleteResult,
+    Completion,
+    ListResourcesResult,
+    ListResourceTemplatesResult,
+    PaginatedRequestParams,
+    ReadResourceRequestParams,
+    ReadResourceResult,
+    Resource,
+    ResourceTemplate,
+    ResourceTemplateReference,
+    TextResourceContents,
+)
 
-from market_core.rejections import Rejection
+from market_core.rejections import Code
+from server.errors import caught
 from server.ports import Posted, Query, StoreBroken, StoreUnavailable
-from server.service import Service
+from server.service import Answer, Service
 from server.tools import reading
 from server.tools.guide import GUIDE
 from server.tools.registry import Call, tools_of
 
-_COMPLETED = {"auction_id": "auction", "name": "resource", "agent_id": "agent"}
 _MOST = 100
 log = logging.getLogger("agent_market")
-_JSON = "application/json"
+_GUIDE = Resource(
+    name="guide",
+    uri="market://guide",
+    title="How this market works",
+    description="The whole guide: buying, selling, payment rules, resources, fairness.",
+    mime_type="text/markdown",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """Resources of one kind: what a read-only tool answers about the thing that stands at the URI's end."""
+
+    name: str
+    title: str
+    description: str
+    place: str  # before the thing's id in the URI
+    variable: str  # the template's name for the id
+    tool: str
+    argument: str
+
+    @property
+    def template(self) -> ResourceTemplate:
+        return ResourceTemplate(
+            name=self.name,
+            title=self.title,
+            description=self.description,
+            uri_template=f"{self.place}{{{self.variable}}}",
+            mime_type="application/json",
+        )
+
+
+_KINDS = (
+    _Kind(
+        "auction",
+        "Auction",
+        "One auction, as get_auction shows it.",
+        "market://auctions/",
+        "auction_id",
+        "get_auction",
+        "auction_id",
+    ),
+    _Kind(
+        "resource",
+        "Resource",
+        "One resource's book, as get_resource shows it.",
+        "market://resources/",
+        "name",
+        "get_resource",
+        "resource",
+    ),
+    _Kind(
+        "agent",
+        "Agent",
+        "One agent's card and record, as get_agent shows it.",
+        "market://agents/",
+        "+agent_id",  # an agent's id may hold a slash
+        "get_agent",
+        "agent_id",
+    ),
+)
 
 
 class ListenedBus(InMemorySubscriptionBus):
@@ -78,52 +155,57 @@ def uri_of(posted: Posted) -> str:
     return f"market://{'auctions' if ref.startswith('auc_') else 'resources'}/{ref}"
 
 
-def add_resources(server: MCPServer[Any], call: Call) -> None:
-    """Give `server` the market's resources; what they show is what the tools of the same name answer."""
+class Resources:
+    """The handlers for MCP resources; what they show is what the tools of the same name answer."""
 
-    @server.resource("market://guide", title="How this market works", mime_type="text/markdown")
-    def guide() -> str:
-        """The whole guide: buying, selling, payment rules, resources, fairness."""
-        return GUIDE
+    def __init__(self, call: Call) -> None:
+        self._call = call
 
-    @server.resource("market://auctions/{auction_id}", title="Auction", mime_type=_JSON)
-    async def auction(auction_id: str) -> str:
-        """One auction, as get_auction shows it."""
-        return await _seen(call, "get_auction", {"auction_id": auction_id})
+    async def list(
+        self, _context: ServerRequestContext[Any], _params: PaginatedRequestParams | None
+    ) -> ListResourcesResult:
+        """List the guide; the rest are templates."""
+        return ListResourcesResult(resources=[_GUIDE])
 
-    @server.resource("market://resources/{name}", title="Resource", mime_type=_JSON)
-    async def resource(name: str) -> str:
-        """One resource's book, as get_resource shows it."""
-        return await _seen(call, "get_resource", {"resource": name})
+    async def list_templates(
+        self, _context: ServerRequestContext[Any], _params: PaginatedRequestParams | None
+    ) -> ListResourceTemplatesResult:
+        """List the templates."""
+        return ListResourceTemplatesResult(resource_templates=[kind.template for kind in _KINDS])
 
-    @server.resource("market://agents/{+agent_id}", title="Agent", mime_type=_JSON)
-    async def agent(agent_id: str) -> str:
-        """One agent's card and record, as get_agent shows it."""
-        return await _seen(call, "get_agent", {"agent_id": agent_id})
+    async def read(
+        self, _context: ServerRequestContext[Any], params: ReadResourceRequestParams
+    ) -> ReadResourceResult:
+        """Return the guide, or what a tool answers."""
+        uri = str(params.uri)
+        mime, text = ("text/markdown", GUIDE) if uri == _GUIDE.uri else await self._seen(uri)
+        return ReadResourceResult(contents=[TextResourceContents(uri=uri, mime_type=mime, text=text)])
 
-    _add_completions(server, call.service)
+    async def _seen(self, uri: str) -> tuple[str, str]:
+        kind = next((kind for kind in _KINDS if uri.startswith(kind.place)), None)
+        if kind is None:
+            raise MCPError(INVALID_PARAMS, "there is nothing of this kind", {"uri": uri})
+        given = {kind.argument: unquote(uri.removeprefix(kind.place))}
+        answer = await caught(tools_of(reading)[kind.tool].run(self._call, given), uri)
+        if isinstance(answer, Answer):
+            return "application/json", json.dumps(answer.content, ensure_ascii=False)
+        error = answer.structured_content or {}
+        ours = error["code"] in ("internal_error", Code.STORE_UNAVAILABLE, Code.STORE_BROKEN)
+        then = f"{error['message']}. Next: {error['next']}." if "next" in error else error["message"]
+        raise MCPError(INTERNAL_ERROR if ours else INVALID_PARAMS, then, {"uri": uri})
 
-
-async def _seen(call: Call, tool: str, arguments: dict[str, Any]) -> str:
-    run: Callable[[Call, dict[str, Any]], Awaitable[Any]] = tools_of(reading)[tool].run
-    try:
-        answer = await run(call, arguments)
-    except Rejection as refusal:
-        raise ResourceNotFoundError(f"{refusal.message}. Next: {refusal.next}.") from None
-    except ValueError:  # an id that cannot be one
-        raise ResourceNotFoundError("there is nothing with this id") from None
-    except StoreUnavailable:
-        raise ResourceError("the market's database cannot be read now; try again in a moment") from None
-    return json.dumps(answer.content, ensure_ascii=False)
-
-
-def _add_completions(server: MCPServer[Any], service: Service) -> None:
-    @server.completion()  # type: ignore[no-untyped-call, untyped-decorator]
-    async def complete(ref: Any, argument: Any, _context: Any) -> Completion | None:
-        kind = _COMPLETED.get(argument.name)
-        if kind is None or not isinstance(ref, ResourceTemplateReference):
-            return None
-        page = await service.store.find(Query(kind, limit=1000))
+    async def complete(
+        self, _context: ServerRequestContext[Any], params: CompleteRequestParams
+    ) -> CompleteResult:
+        """Complete the id in a template, newest first."""
+        kind = next((kind for kind in _KINDS if kind.variable.lstrip("+") == params.argument.name), None)
+        if kind is None or not isinstance(params.ref, ResourceTemplateReference):
+            return CompleteResult(completion=Completion(values=[]))
+        page = await self._call.service.store.find(Query(kind.name, limit=1000))
         ids = [found.summary.id for found in page.found]
-        matching = [some_id for some_id in ids if some_id.startswith(argument.value)]
-        return Completion(values=matching[:_MOST], total=len(matching), has_more=len(matching) > _MOST)
+        matching = [some_id for some_id in ids if some_id.startswith(params.argument.value)]
+        return CompleteResult(
+            completion=Completion(
+                values=matching[:_MOST], total=len(matching), has_more=len(matching) > _MOST
+            )
+        )
