@@ -7,7 +7,6 @@ from typing import Any
 
 import anyio
 from mcp.server import CacheHint, Server, ServerRequestContext
-from mcp.server.stdio import stdio_server
 from mcp.server.subscriptions import ListenHandler
 from mcp.types import (
     CallToolRequestParams,
@@ -23,6 +22,7 @@ from server import errors
 from server.identity import Identity
 from server.mcp_resources import ListenedBus, Resources, publish_changes
 from server.service import Answer, Service
+from server.stdio import stdio_streams
 from server.tools import bidding, buying, inboxes, reading, resources
 from server.tools.guide import INSTRUCTIONS
 from server.tools.registry import Call, Tool, tools_of
@@ -126,5 +126,5 @@ async def publishing(server: MarketServer) -> AsyncIterator[None]:
 
 async def serve_stdio(server: MarketServer) -> None:
     """Serve one client over standard input and output until the input ends."""
-    async with publishing(server), stdio_server() as (read, write):
+    async with publishing(server), stdio_streams() as (read, write):
         await server.run(read, write, server.create_initialization_options())

@@ -14,7 +14,6 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 import anyio
-import anyio.lowlevel
 
 from market_core.canonical import canonical, chain_hash, digest
 from market_core.commands import AnyCommand
@@ -40,9 +39,10 @@ from server.projection import project
 from server.streams import Streams
 
 _TRIES = 5
-_TRY_EVERY = 32  # batches, between two tries to find more company
 _ENOUGH = 16  # commands in a batch
-_GAP = 0.003  # seconds without a new command: then no more are on their way
+_TRY_EVERY = 4  # batches, between two tries to find more company; twice as many after each
+_TRY_ALONE_EVERY = 64  # that finds none, but not more than this
+_LEAST_GAP = 0.0015  # seconds without a new command, after which no more are on their way
 _LONGEST_WAIT = 0.02  # seconds, or two commits where they take longer,
 _SHARED_WAIT = 0.1  # but not more than this
 _T = TypeVar("_T")
@@ -143,11 +143,14 @@ class Service:
         self.clock = clock
         self._ids = ids
         self._queue: deque[_Waiting] = deque()
-        self._work = anyio.Event()
+        self._awaited = 1  # commands in the queue that wake the writer
+        self._arrived = anyio.Event()
+        self._last_arrival = 0.0
+        self._pace = 0.0  # seconds between two commands, of late
         self._turn = anyio.Lock(fast_acquire=True)
         self._streams = Streams(store)
-        self._batches = 0
         self._company = 1  # commands in the last batch, as far as they count
+        self._try_every = self._try_in = _TRY_EVERY  # batches
         self._commit_seconds = 0.0  # of late
         self.new_deadline = anyio.Event()
         """Set, and replaced, when this process commits something that ends by itself."""
@@ -196,8 +199,12 @@ class Service:
         return await self._wait(_Waiting(commands, answer, idempotency, all_or_nothing=False))
 
     async def _wait(self, waiting: _Waiting) -> Answer:
+        now = anyio.current_time()
+        self._pace += 0.1 * (min(now - self._last_arrival, _LONGEST_WAIT) - self._pace)
+        self._last_arrival = now
         self._queue.append(waiting)
-        self._work.set()
+        if len(self._queue) >= self._awaited:
+            self._arrived.set()
         await waiting.done.wait()
         if waiting.failure is not None:
             raise waiting.failure
@@ -216,30 +223,41 @@ class Service:
 
     async def _write_forever(self) -> None:
         while True:
-            await self._work.wait()
-            self._work = anyio.Event()
-            while self._queue:
-                await self._gather()
-                with anyio.CancelScope(shield=True):
-                    await self._carry_out(self._take())
+            await self._until_queued(1)
+            await self._gather()
+            with anyio.CancelScope(shield=True):
+                await self._carry_out(self._take())
+
+    async def _until_queued(self, number: int) -> None:
+        """Wait until so many commands are in the queue."""
+        if len(self._queue) < number:
+            self._awaited = number
+            self._arrived = anyio.Event()
+            await self._arrived.wait()
 
     async def _gather(self) -> None:
         """Let commands that are on their way join the batch: the more a commit carries, the fewer there are.
 
-        As many are awaited as came last time, and now and then more, to learn whether there are more. A caller
-        alone is therefore not kept waiting, and callers at once share a commit.
+        As many are awaited as came last time, and now and then more, to learn whether there are more; they are
+        given up when they keep longer away than their pace allows. A caller alone is therefore not kept waiting,
+        and callers at once share a commit.
         """
-        await anyio.lowlevel.checkpoint()
-        self._batches += 1
-        wanted = _ENOUGH if self._batches % _TRY_EVERY == 0 else self._company
-        began = last = anyio.current_time()
-        patience = max(_LONGEST_WAIT, min(2 * self._commit_seconds, _SHARED_WAIT))
-        waiting = len(self._queue)
-        while len(self._queue) < wanted and last + _GAP > (now := anyio.current_time()) < began + patience:
-            await anyio.sleep(_GAP / 8)
-            if waiting < len(self._queue):
-                waiting, last = len(self._queue), now
-        self._company = min(len(self._queue), _ENOUGH)
+        self._try_in -= 1
+        wanted = self._company if self._try_in else _ENOUGH
+        gap = max(3 * self._pace, _LEAST_GAP) if self._company > 1 else _LEAST_GAP
+        until = anyio.current_time() + max(_LONGEST_WAIT, min(2 * self._commit_seconds, _SHARED_WAIT))
+        while len(self._queue) < wanted:
+            patience = min(self._last_arrival + gap, until) - anyio.current_time()
+            if patience <= 0:
+                break
+            with anyio.move_on_after(patience):
+                await self._until_queued(wanted)
+        if not self._try_in:
+            alone = len(self._queue) == 1
+            self._try_every = min(2 * self._try_every, _TRY_ALONE_EVERY) if alone else _TRY_EVERY
+            self._try_in = self._try_every
+        # One pause of the others is no farewell: fewer are awaited step by step.
+        self._company = min(max(len(self._queue), self._company // 2), _ENOUGH)
 
     def _take(self) -> list[_Waiting]:
         batch = list(self._queue)
