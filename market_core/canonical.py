@@ -37,10 +37,9 @@ def canonical(value: object) -> str:
 
 def digest(*parts: bytes | str) -> str:
     """Return the SHA-256, in hex, of the parts one after another (text as UTF-8)."""
-    hashed = hashlib.sha256()
-    for part in parts:
-        hashed.update(part.encode() if isinstance(part, str) else part)
-    return hashed.hexdigest()
+    return hashlib.sha256(
+        b"".join([part.encode() if isinstance(part, str) else part for part in parts])
+    ).hexdigest()
 
 
 def chain_hash(previous: str, stream: str, version: int, body: str) -> str:
@@ -48,4 +47,4 @@ def chain_hash(previous: str, stream: str, version: int, body: str) -> str:
 
     It covers the event before it, so an edit, a swap or a gap anywhere shows in every later hash.
     """
-    return digest(previous, "\0", stream, "\0", str(version), "\0", body)
+    return digest(f"{previous}\0{stream}\0{version}\0{body}")

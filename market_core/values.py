@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from decimal import Context, Decimal
 from fractions import Fraction
+from functools import lru_cache
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, StringConstraints, WithJsonSchema
@@ -204,6 +205,7 @@ def instant(value: object) -> datetime:
         raise ValueError("is out of range") from None
 
 
+@lru_cache(maxsize=256)  # what happens together is written with one moment, again and again
 def shown(moment: datetime) -> str:
     """Return `moment` as ISO 8601 in UTC with a Z, to the second where it is a whole one."""
     text = moment.astimezone(UTC).isoformat(timespec="auto" if moment.microsecond else "seconds")

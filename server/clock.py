@@ -23,8 +23,7 @@ class RandomIds:
 
     def token(self) -> str:
         """Return 10 characters, 50 bits."""
-        bits = secrets.randbits(50)
-        return "".join(_ALPHABET[bits >> shift & 31] for shift in range(0, 50, 5))
+        return "".join([_ALPHABET[byte & 31] for byte in secrets.token_bytes(10)])
 
     def nonce(self) -> str:
         """Return 32 random bytes as 64 hex digits."""

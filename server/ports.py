@@ -1,6 +1,6 @@
 """What the shell needs from outside: a store of events, a clock, a source of ids. And how they say no."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -171,8 +171,12 @@ class EventStore(Protocol):
         """Return the events of `stream` with a version above `after`, in order."""
         ...
 
-    async def tail(self, stream: str) -> Sequence[Recorded]:
-        """Return the events of `stream` from its snapshot's version on; all where it has no such event."""
+    async def catch_up(self, known: Mapping[str, int | None]) -> Mapping[str, Sequence[Recorded]]:
+        """Return the events of each stream above the version at which it is `known`, in order.
+
+        Where that is None: the events from its snapshot's version on, all if it has no such event. Streams
+        with nothing to return are left out.
+        """
         ...
 
     async def commit(self, batch: Sequence[Transaction]) -> frozenset[int]:

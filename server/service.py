@@ -8,7 +8,7 @@ process changed meanwhile comes back as stale and is decided again on fresh stat
 import json
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
@@ -102,14 +102,24 @@ class _Waiting:
     once: Once | None
     all_or_nothing: bool
     done: anyio.Event = field(default_factory=anyio.Event)
+    facts: Sequence[Facts] = ()  # one for each command
     result: Answer | None = None
     failure: Exception | None = None
     streams: set[str] = field(default_factory=set)
 
-    def begin(self) -> None:
-        """Forget an earlier try."""
+    def begin(self, facts: Sequence[Facts]) -> None:
+        """Start a new try, forgetting an earlier one."""
+        self.facts = facts
         self.result = self.failure = None
         self.streams = set()
+
+    def names(self) -> set[str]:
+        """Return the streams that the commands name by themselves."""
+        found: set[str] = set()
+        for command, facts in zip(self.commands, self.facts, strict=True):
+            with suppress(Rejection):  # of an id that names none: its turn will come
+                found.update(streams(command, {}, facts))
+        return found
 
 
 @dataclass(slots=True)
@@ -214,8 +224,9 @@ class Service:
     async def see(self, names: Iterable[str], view: Callable[[States, datetime], _T]) -> _T:
         """Return what `view` makes of the states of the streams `names`, as committed at this moment."""
         async with self._turn:
-            states = {name: (await self._streams.load(name)).state for name in names}
-            seen = view(states, self.clock.now())
+            wanted = tuple(names)
+            await self._streams.load(wanted)
+            seen = view({name: self._streams[name].state for name in wanted}, self.clock.now())
             self._streams.trim()
             return seen
 
@@ -301,8 +312,12 @@ class Service:
 
     async def _decide_all(self, pending: list[_Waiting], batch: _Batch) -> list[_Waiting]:
         """Decide each on the result of the one before; return those that must wait for a clean state."""
+        now = self.clock.now()
+        for waiting in pending:
+            waiting.begin([Facts(now, self._ids.token(), self._ids.nonce()) for _ in waiting.commands])
+        batch.fresh.update(*(waiting.names() for waiting in pending))
+        await self._streams.load(batch.fresh)
         for position, waiting in enumerate(pending):
-            waiting.begin()
             if waiting.once and (waiting.once.agent, waiting.once.key) in batch.keys:
                 return pending[position:]  # its twin is in this batch: look again once that is committed
             try:
@@ -336,9 +351,9 @@ class Service:
     async def _decide(self, waiting: _Waiting, batch: _Batch) -> None:
         draft = _Draft()
         outcomes: list[Outcome] = []
-        for command in waiting.commands:
+        for command, facts in zip(waiting.commands, waiting.facts, strict=True):
             try:
-                outcomes.append(await self._decide_one(command, waiting, batch, draft))
+                outcomes.append(await self._decide_one(command, facts, waiting, batch, draft))
             except Rejection as refusal:
                 if waiting.all_or_nothing:
                     raise
@@ -358,17 +373,15 @@ class Service:
             batch.keys.add((waiting.once.agent, waiting.once.key))
 
     async def _decide_one(
-        self, command: AnyCommand, waiting: _Waiting, batch: _Batch, draft: _Draft
+        self, command: AnyCommand, facts: Facts, waiting: _Waiting, batch: _Batch, draft: _Draft
     ) -> After:
-        facts = Facts(self.clock.now(), self._ids.token(), self._ids.nonce())
         found: dict[str, State] = {}
         while missing := [name for name in streams(command, found, facts) if name not in found]:
-            for name in missing:
-                waiting.streams.add(name)
-                if name not in batch.fresh:
-                    await self._streams.load(name)
-                    batch.fresh.add(name)
-                found[name] = self._streams[name].state
+            waiting.streams.update(missing)
+            if unread := [name for name in missing if name not in batch.fresh]:
+                await self._streams.load(unread)
+                batch.fresh.update(unread)
+            found.update((name, self._streams[name].state) for name in missing)
         decision = handle(found, command, facts)
         # What was read and is not on disk yet must get there, or this decision was built on sand.
         for name in (*decision.guards, *(batch.written & found.keys())):

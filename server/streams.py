@@ -33,18 +33,20 @@ class Streams:
     def __getitem__(self, name: str) -> Stream:
         return self._cache[name]
 
-    async def load(self, name: str) -> Stream:
-        """Return a stream as it stands in the store: what is at hand, brought up to date."""
-        stream = self._cache.pop(name, None)
-        if stream is None:
-            stream, events = await self._from_snapshot(name)
-        else:
-            events = await self._store.load(name, stream.version)
-        for recorded in events:
-            stream.state = evolve(stream.state, codec.decode(recorded.body))
-            stream.version, stream.hash = recorded.version, recorded.hash
-        self._cache[name] = stream  # the newest used stands last
-        return stream
+    async def load(self, names: Iterable[str]) -> None:
+        """Bring streams up to date with the store: those at hand from where they are, others from the start."""
+        known = {name: stream.version if (stream := self._cache.get(name)) else None for name in names}
+        news = await self._store.catch_up(known)
+        for name, version in known.items():
+            events = news.get(name, ())
+            if version is None:
+                stream, events = await self._begun(name, events)
+            else:
+                stream = self._cache.pop(name)
+            for recorded in events:
+                stream.state = evolve(stream.state, codec.decode(recorded.body))
+                stream.version, stream.hash = recorded.version, recorded.hash
+            self._cache[name] = stream  # the newest used stands last
 
     def forget(self, names: Iterable[str]) -> None:
         """Drop streams whose state may hold what was not recorded."""
@@ -56,10 +58,9 @@ class Streams:
         while len(self._cache) > _MOST:
             del self._cache[next(iter(self._cache))]
 
-    async def _from_snapshot(self, name: str) -> tuple[Stream, Sequence[Recorded]]:
-        """Return a stream that is not at hand, from its snapshot if a good one exists, and the events since."""
+    async def _begun(self, name: str, events: Sequence[Recorded]) -> tuple[Stream, Sequence[Recorded]]:
+        """Return a stream that is not at hand, from its snapshot if it has a good one, and the events since."""
         new = Stream(new_state(name))
-        events = await self._store.tail(name)
         if not events or events[0].version == 1:
             return new, events
         saved = await self._store.snapshot(name)

@@ -1,6 +1,6 @@
 """The store in memory: for embedding and tests. Plain dictionaries; everything dies with the process."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import anyio
@@ -36,10 +36,16 @@ class MemoryStore:
         """Return the events of `stream` above version `after`."""
         return self._events.get(stream, [])[after:]
 
-    async def tail(self, stream: str) -> Sequence[Recorded]:
-        """Return the events of `stream` from its snapshot's version on."""
+    async def catch_up(self, known: Mapping[str, int | None]) -> Mapping[str, Sequence[Recorded]]:
+        """Return the events of each stream above its version, or from its snapshot's version on."""
+        news = {stream: self._tail(stream, version) for stream, version in known.items()}
+        return {stream: events for stream, events in news.items() if events}
+
+    def _tail(self, stream: str, version: int | None) -> Sequence[Recorded]:
         events, saved = self._events.get(stream, []), self._snapshots.get(stream)
-        return events[saved.version - 1 :] if saved and saved.version <= len(events) else events
+        if version is None:
+            version = saved.version - 1 if saved and saved.version <= len(events) else 0
+        return events[version:]
 
     async def commit(self, batch: Sequence[Transaction]) -> frozenset[int]:
         """Keep the transactions that hold, in order; return the positions of the others."""

@@ -1,11 +1,12 @@
 """The store in one SQLite file: the default. Several processes may share it; what is acknowledged is on disk.
 
-One connection does everything. Waiting for the disk happens on the event loop while it is quick, and on a thread
-while it is slow (`_SLOW`): handing a quick commit over would cost more than it takes.
+One connection does everything. Waiting for the disk happens on the event loop while it is quick, or while a single
+caller waits; and on a thread while it is slow (`_SLOW`): handing a quick commit over would cost more than it takes.
 """
 
+import json
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -34,6 +35,7 @@ FORMAT = 1
 """The version of the tables below, kept in the file (user_version)."""
 _APPLICATION = 0x41674D6B  # "AgMk": says whose file it is
 _SLOW = 0.002  # seconds a commit may take on the event loop
+_SLOW_ALONE = 0.01  # the same for a commit that one caller waits for: likely there is nobody else
 _PATIENCE = 10.0  # seconds to wait for another process's write
 _POLL = 0.1  # seconds between looks at what other processes wrote, while somebody waits
 _T = TypeVar("_T")
@@ -111,7 +113,7 @@ class SqliteStore:
             stale = await self._patiently(lambda: self._write(batch))
             try:
                 with _translated(self.path):
-                    await self._commit()
+                    await self._commit(alone=len(batch) == 1)
             except BaseException:
                 self._roll_back()
                 raise
@@ -127,15 +129,16 @@ class SqliteStore:
             self._roll_back()
             raise
 
-    async def _commit(self) -> None:
-        """Wait for the disk: here while it is quick, on a thread while it is slow."""
+    async def _commit(self, *, alone: bool) -> None:
+        """Wait for the disk: here while it is quick, or not too slow for somebody alone, else on a thread."""
 
         def commit() -> float:
             began = self._stopwatch()
             self._connection.execute("COMMIT")
             return self._stopwatch() - began
 
-        seconds = await anyio.to_thread.run_sync(commit) if self._seconds > _SLOW else commit()
+        here = self._seconds <= (_SLOW_ALONE if alone else _SLOW)
+        seconds = commit() if here else await anyio.to_thread.run_sync(commit)
         self._seconds += 0.2 * (seconds - self._seconds)
 
     def _roll_back(self) -> None:
@@ -166,15 +169,19 @@ class SqliteStore:
         )
         return [Recorded(*row) for row in rows]
 
-    async def tail(self, stream: str) -> Sequence[Recorded]:
-        """Return the events of `stream` from its snapshot's version on."""
+    async def catch_up(self, known: Mapping[str, int | None]) -> Mapping[str, Sequence[Recorded]]:
+        """Return the events of each stream above its version, or from its snapshot's version on."""
         rows = await self._rows(
-            "SELECT version, body, hash FROM events WHERE stream = ?1 AND version >= "
-            "coalesce((SELECT s.version FROM snapshots s JOIN events e USING (stream, version) WHERE stream = ?1), 1) "
-            "ORDER BY version",
-            (stream,),
+            "SELECT e.stream, e.version, e.body, e.hash FROM json_each(?) known "
+            "CROSS JOIN events e ON e.stream = known.key AND e.version > coalesce(known.value, "
+            "(SELECT s.version - 1 FROM snapshots s JOIN events USING (stream, version) WHERE s.stream = known.key), "
+            "0) ORDER BY e.stream, e.version",
+            (json.dumps(known),),
         )
-        return [Recorded(*row) for row in rows]
+        news: dict[str, list[Recorded]] = {}
+        for stream, *event in rows:
+            news.setdefault(stream, []).append(Recorded(*event))
+        return news
 
     async def find(self, query: Query) -> Page:
         """Return a page of summaries, newest first."""
@@ -321,8 +328,7 @@ def _keep(db: sqlite3.Connection, transaction: Transaction) -> bool:
             "INSERT INTO events VALUES (?, ?, ?, ?)",
             [(write.stream, event.version, event.body, event.hash) for event in write.events],
         )
-    for summary in transaction.summaries:
-        _keep_summary(db, summary)
+    _keep_summaries(db, transaction.summaries)
     db.executemany(
         "INSERT INTO notices (topic, kind, ref, by, body) VALUES (?, ?, ?, ?, ?)",
         [(n.topic, n.kind, n.ref, n.by, n.body) for n in transaction.notices],
@@ -330,27 +336,26 @@ def _keep(db: sqlite3.Connection, transaction: Transaction) -> bool:
     return True
 
 
-def _keep_summary(db: sqlite3.Connection, summary: Summary) -> None:
-    row = db.execute(
+def _keep_summaries(db: sqlite3.Connection, summaries: Sequence[Summary]) -> None:
+    """Write summaries, each in place of the one of the same kind and id."""
+    db.executemany(
         "INSERT INTO summaries (kind, id, stream, owner, parent, status, until, tags, body) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (kind, id) DO UPDATE SET "
-        "stream = excluded.stream, owner = excluded.owner, parent = excluded.parent, status = excluded.status, until = excluded.until, "
-        "tags = excluded.tags, body = excluded.body RETURNING position",
-        (
-            summary.kind,
-            summary.id,
-            summary.stream,
-            summary.owner,
-            summary.parent,
-            summary.status,
-            summary.until,
-            "\n".join(summary.tags),
-            summary.body,
-        ),
-    ).fetchone()
-    db.execute("DELETE FROM tags WHERE position = ?", row)
-    if summary.tags:
-        db.executemany("INSERT OR IGNORE INTO tags VALUES (?, ?)", [(row[0], tag) for tag in summary.tags])
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (kind, id) DO UPDATE SET stream = excluded.stream, "
+        "owner = excluded.owner, parent = excluded.parent, status = excluded.status, until = excluded.until, "
+        "tags = excluded.tags, body = excluded.body",
+        [
+            (s.kind, s.id, s.stream, s.owner, s.parent, s.status, s.until, "\n".join(s.tags), s.body)
+            for s in summaries
+        ],
+    )
+    position = "(SELECT position FROM summaries WHERE kind = ? AND id = ?)"
+    db.executemany(
+        f"DELETE FROM tags WHERE position = {position}", [(summary.kind, summary.id) for summary in summaries]
+    )
+    db.executemany(
+        f"INSERT OR IGNORE INTO tags VALUES ({position}, ?)",
+        [(summary.kind, summary.id, tag) for summary in summaries for tag in summary.tags],
+    )
 
 
 def _search(query: Query) -> tuple[str, dict[str, object]]:

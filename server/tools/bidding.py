@@ -92,8 +92,7 @@ def _score_text(bid: BidSubmitted, auction: Auction) -> str:
 
 
 def _receipt(after: After) -> tuple[answers.BidReceipt, BidSubmitted]:
-    ((stream, (event,)),) = after.decision.events.items()
-    assert isinstance(event, BidSubmitted)  # what a bid makes
+    stream, event = _bid(after)
     receipt = answers.BidReceipt(
         bid_id=event.bid_id,
         auction_id=stream.partition("/")[2],
@@ -104,6 +103,13 @@ def _receipt(after: After) -> tuple[answers.BidReceipt, BidSubmitted]:
         valid_until=event.valid_until,
     )
     return receipt, event
+
+
+def _bid(after: After) -> tuple[str, BidSubmitted]:
+    """Return the stream and the event that a bid has made."""
+    ((stream, (event,)),) = after.decision.events.items()
+    assert isinstance(event, BidSubmitted)
+    return stream, event
 
 
 def _undescribed(schema: dict[str, Any]) -> None:
@@ -187,7 +193,7 @@ def _results(outcomes: list[Outcome]) -> Answer:
 def _result(index: int, outcome: Outcome) -> answers.BidResult:
     if isinstance(outcome, Rejection):
         return answers.BidResult(index=index, code=outcome.code.value, message=outcome.message)
-    return answers.BidResult(index=index, bid_id=_receipt(outcome)[0].bid_id)
+    return answers.BidResult(index=index, bid_id=_bid(outcome)[1].bid_id)
 
 
 @acting("Withdraw", Withdraw, answers.Withdrawn, "final")

@@ -62,14 +62,35 @@ class Arguments:
 def answer_schema(tool: Tool) -> dict[str, Any]:
     """Return the schema of a tool's structured content.
 
-    The parts' fields say by their names what they are, which keeps the list of tools short.
+    The parts' fields say by their names what they are, which keeps the list of tools short. What is used once
+    stands where it is used: clients that check answers take several times as long to follow a reference.
     """
     schema: dict[str, Any] = _slim(tool.answer.model_json_schema())
     parts = {
         name: {key: value for key, value in part.items() if key not in ("description", "required")}
-        for name, part in schema.get("$defs", {}).items()
+        for name, part in schema.pop("$defs", {}).items()
     }
-    return {**schema, "$defs": parts} if parts else schema
+    uses = json.dumps([schema, parts])
+    once = {name: part for name, part in parts.items() if uses.count(f'"{_PARTS}{name}"') == 1}
+    rest = {name: _inlined(part, once) for name, part in parts.items() if name not in once}
+    schema = _inlined(schema, once)
+    return {"$defs": rest, **schema} if rest else schema
+
+
+_PARTS = "#/$defs/"
+
+
+def _inlined(schema: Any, parts: Mapping[str, Any]) -> Any:
+    """Return a schema with references to `parts` replaced by what they name."""
+    if isinstance(schema, list):
+        return [_inlined(item, parts) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    name = str(schema.get("$ref", "")).removeprefix(_PARTS)
+    if name in parts:
+        rest = {key: value for key, value in schema.items() if key != "$ref"}
+        return _inlined({**parts[name], **rest}, parts)
+    return {key: _inlined(value, parts) for key, value in schema.items()}
 
 
 def _is_text(annotation: Any) -> bool:

@@ -1,6 +1,6 @@
 """Stores with something of their own, made of the real ones: they count, they wait, others meddle, they fail."""
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import anyio
@@ -83,9 +83,9 @@ class Failing(MemoryStore):
         self._check("load")
         return await super().load(stream, after)
 
-    async def tail(self, stream: str) -> Sequence[Recorded]:
-        self._check("tail")
-        return await super().tail(stream)
+    async def catch_up(self, known: Mapping[str, int | None]) -> Mapping[str, Sequence[Recorded]]:
+        self._check("catch_up")
+        return await super().catch_up(known)
 
     async def remembered(self, agent: str, key: str):
         self._check("remembered")
@@ -112,7 +112,7 @@ class CountingSqlite(SqliteStore):
         self.loaded += len(events)
         return events
 
-    async def tail(self, stream: str) -> Sequence[Recorded]:
-        events = await super().tail(stream)
-        self.loaded += len(events)
-        return events
+    async def catch_up(self, known: Mapping[str, int | None]) -> Mapping[str, Sequence[Recorded]]:
+        news = await super().catch_up(known)
+        self.loaded += sum(len(events) for events in news.values())
+        return news

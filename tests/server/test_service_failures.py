@@ -55,7 +55,7 @@ async def test_a_refusal_raised_while_the_answer_is_made_leaves_nothing_behind()
         assert await bidders(service, auction_id) == set()
 
 
-@pytest.mark.parametrize("method", ["commit", "load", "tail", "remembered"])
+@pytest.mark.parametrize("method", ["commit", "catch_up", "remembered"])
 async def test_when_the_store_fails_nothing_is_changed_and_later_commands_work(method):
     async with services(store := Failing()) as (service,):
         auction_id = await create(service)

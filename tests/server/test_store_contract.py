@@ -187,13 +187,21 @@ async def test_a_snapshot_is_kept_until_the_next_one(store):
     assert list(await store.streams()) == []
 
 
-async def test_a_tail_is_what_follows_from_the_snapshots_version_on(store):
+async def test_what_is_known_is_caught_up_and_what_is_not_begins_at_its_snapshot(store):
     await store.commit([wrote("agent/a", 0, 5)])
-    assert list(await store.tail("agent/a")) == list(recorded("agent/a", 1, 5))
-    assert list(await store.tail("agent/b")) == []
+    await store.commit([wrote("agent/c", 0, 2)])
+    known = {"agent/a": 3, "agent/b": None, "agent/c": None, "agent/d": 0}
+    assert {stream: list(events) for stream, events in (await store.catch_up(known)).items()} == {
+        "agent/a": list(recorded("agent/a", 4, 2)),
+        "agent/c": list(recorded("agent/c", 1, 2)),
+    }
+    assert dict(await store.catch_up({"agent/a": 5, "agent/c": 2})) == {}
+    assert dict(await store.catch_up({})) == {}
     for version, tail in [(1, (1, 5)), (3, (3, 3)), (5, (5, 1)), (6, (1, 5))]:
         await store.save_snapshot(Snapshot("agent/a", version, "h", "1", "{}"))
-        assert list(await store.tail("agent/a")) == list(recorded("agent/a", *tail))
+        news = await store.catch_up({"agent/a": None, "agent/c": 1})
+        assert list(news["agent/a"]) == list(recorded("agent/a", *tail))
+        assert list(news["agent/c"]) == list(recorded("agent/c", 2, 1))
 
 
 # Waiting
