@@ -90,12 +90,13 @@ def _bids(customers: Sequence[Row], businesses: Sequence[Row], auctions: dict[st
 
 
 async def _bid(client: Client, bids: list[Row]) -> tuple[int, Counter[str]]:
-    results: list[Row] = []
+    accepted, refused = 0, Counter[str]()
     for first in range(0, len(bids), _BATCH):
         rows = bids[first : first + _BATCH]
-        results += (await call(client, "submit_bids", agent=rows[0]["agent"], bids=rows))["results"]
-    refused = Counter(str(result["code"]) for result in results if "code" in result)
-    return len(results) - refused.total(), refused
+        made = await call(client, "submit_bids", agent=rows[0]["agent"], bids=rows)
+        accepted += made["accepted"]
+        refused.update(row["code"] for row in made["refusals"])
+    return accepted, refused
 
 
 async def _award(client: Client, customer: Row, auction_id: str) -> Decimal | None:

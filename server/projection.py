@@ -7,7 +7,7 @@ agents with a capability, an auction's id and `resource/NAME` for all who have s
 import json
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from functools import singledispatch
+from functools import lru_cache, singledispatch
 
 from market_core.agent import Agent
 from market_core.auction import Auction, invited_bids
@@ -91,10 +91,13 @@ def _row(auction: Auction) -> Summary:
 
 
 def _tell(auction: Auction, at: datetime, topic: str, kind: str, by: str) -> Notice:
-    winners = auction.award.winners if auction.award else ()
-    told = {"at": shown(at), "task": auction.terms.task, "winners": [winner.agent for winner in winners]}
-    body = json.dumps(told)
-    return Notice(topic, kind, auction.terms.auction_id, by, body)
+    winners = tuple(winner.agent for winner in auction.award.winners) if auction.award else ()
+    return Notice(topic, kind, auction.terms.auction_id, by, _told(at, auction.terms.task, winners))
+
+
+@lru_cache(maxsize=64)  # what happens together is told in the same words, to many
+def _told(at: datetime, task: str, winners: tuple[str, ...]) -> str:
+    return json.dumps({"at": shown(at), "task": task, "winners": winners})
 
 
 def _bid_row(auction: Auction, bidder: str, bid_id: str, cost: str, status: str) -> Summary:

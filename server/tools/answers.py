@@ -110,21 +110,21 @@ class BidReceipt(BaseModel):
     valid_until: Moment | None = None
 
 
-class BidResult(BaseModel):
-    """What became of one row."""
+class RefusedRow(BaseModel):
+    """Why the row at `index` (from 0) was refused."""
 
     index: int
-    bid_id: str | None = None
-    code: str | None = None
-    message: str | None = None
+    code: str
+    message: str
 
 
 class BidResults(BaseModel):
-    """What became of each row, in order; `next` says, for each code, what to do."""
+    """`bid_ids` has one for each row, empty where it was refused; `next` says, for each code, what to do."""
 
     accepted: int
     refused: int
-    results: list[BidResult]
+    bid_ids: list[str]
+    refusals: list[RefusedRow]
     next: Object
 
 

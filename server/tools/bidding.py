@@ -146,8 +146,8 @@ class SubmitBids(Model):
 async def submit_bids(ask: SubmitBids, call: Call) -> Answer:
     """Make up to 100 bids in one call, in one or many auctions: quicker than one by one.
 
-    The rows are one transaction, judged in order, each alone: a refused row does not stop the others. Returns a
-    result per row: bid_id, or code and message. Changes as submit_bid.
+    The rows are one transaction, judged in order, each alone: a refused row does not stop the others. Returns
+    bid_ids, one per row, and why rows were refused. Changes as submit_bid.
     """
     rows = [_row(row, ask, call) for row in ask.bids]
     bids = [row for row in rows if isinstance(row, SubmitBid)]
@@ -174,26 +174,27 @@ def _row(row: dict[str, Any], ask: SubmitBids, call: Call) -> SubmitBid | Reject
 
 
 def _results(outcomes: list[Outcome]) -> Answer:
-    results = [_result(index, outcome) for index, outcome in enumerate(outcomes)]
-    refused = [result for result in results if result.code]
-    then = {outcome.code.value: outcome.next for outcome in outcomes if isinstance(outcome, Rejection)}
+    refusals = [
+        answers.RefusedRow(index=index, code=outcome.code.value, message=outcome.message)
+        for index, outcome in enumerate(outcomes)
+        if isinstance(outcome, Rejection)
+    ]
+    ids = ["" if isinstance(outcome, Rejection) else _bid(outcome)[1].bid_id for outcome in outcomes]
     made = answers.BidResults(
-        accepted=len(results) - len(refused), refused=len(refused), results=results, next=then
+        accepted=len(ids) - len(refusals),
+        refused=len(refusals),
+        bid_ids=ids,
+        refusals=refusals,
+        next={outcome.code.value: outcome.next for outcome in outcomes if isinstance(outcome, Rejection)},
     )
-    text = f"{made.accepted} of {answers.count(len(results), 'bid')} stand."
-    placed = [[result.index, result.bid_id] for result in results if result.bid_id]
-    if placed:
+    text = f"{made.accepted} of {answers.count(len(ids), 'bid')} stand."
+    if made.accepted:
+        placed = [[index, bid_id] for index, bid_id in enumerate(ids) if bid_id]
         text += f"\n{answers.table(['index', 'bid_id'], placed)}"
-    if refused:
-        rows = ([r.index, r.code, r.message] for r in refused[:20])
-        text += f"\nRefused{'' if len(refused) <= 20 else ', the first 20'}:\n{answers.table(['index', 'code', 'why'], rows)}"
+    if refusals:
+        rows = ([r.index, r.code, r.message] for r in refusals[:20])
+        text += f"\nRefused{'' if len(refusals) <= 20 else ', the first 20'}:\n{answers.table(['index', 'code', 'why'], rows)}"
     return reply(made, f"{text}\nNext: inbox with wait says which ones won.")
-
-
-def _result(index: int, outcome: Outcome) -> answers.BidResult:
-    if isinstance(outcome, Rejection):
-        return answers.BidResult(index=index, code=outcome.code.value, message=outcome.message)
-    return answers.BidResult(index=index, bid_id=_bid(outcome)[1].bid_id)
 
 
 @acting("Withdraw", Withdraw, answers.Withdrawn, "final")

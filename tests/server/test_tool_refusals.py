@@ -262,7 +262,7 @@ async def test_a_server_bound_to_one_agent_acts_and_looks_only_for_it(mode):
                 assert await shop.refused(tool, agent=other, **given) == "not_your_agent"
         row = {"auction_id": auction_id, "cost": 1}
         answer = await shop.ask("submit_bids", bids=[row, {**row, "agent": "q"}])
-        assert [result["code"] for result in answer["results"]] == ["own_auction", "not_your_agent"]
+        assert [row["code"] for row in answer["refusals"]] == ["own_auction", "not_your_agent"]
 
 
 @MODES
@@ -297,14 +297,9 @@ async def test_rows_of_many_bids_are_judged_each_alone_and_in_order(mode):
         ]
         answer = await shop.ask("submit_bids", agent="p", bids=rows)
         assert (answer["accepted"], answer["refused"]) == (3, 2)
-        assert [row.get("bid_id") or row["code"] for row in answer["results"]] == [
-            "bid_t1_t2",
-            "bid_above_max_price",
-            "unknown_auction",
-            "bid_t1_t5",
-            "bid_t1_t6",
-        ]
+        assert answer["bid_ids"] == ["bid_t1_t2", "", "", "bid_t1_t5", "bid_t1_t6"]
+        assert [row["code"] for row in answer["refusals"]] == ["bid_above_max_price", "unknown_auction"]
         alone = await shop.refusal("submit_bid", agent="p", **rows[1])
-        assert answer["results"][1] == {"index": 1, "code": alone["code"], "message": alone["message"]}
+        assert answer["refusals"][0] == {"index": 1, "code": alone["code"], "message": alone["message"]}
         assert answer["next"][alone["code"]] == alone["next"]
         assert (await shop.ask("get_auction", auction_id=auction_id))["bids"] == 2

@@ -204,8 +204,11 @@ async def test_a_bad_row_of_many_bids_is_refused_alone():
             {**BID, "idempotency_key": "k"},
         ]
         answer = await shop.ask("submit_bids", agent="p", bids=[*bad, BID])
-        told = [row.get("code", "stands") for row in answer["results"]]
-        assert told == ["invalid_value"] * len(bad) + ["stands"]
+        assert [(row["index"], row["code"]) for row in answer["refusals"]] == [
+            (index, "invalid_value") for index in range(len(bad))
+        ]
+        assert answer["bid_ids"][:-1] == [""] * len(bad)
+        assert answer["bid_ids"][-1].startswith("bid_t1_")
 
 
 async def test_a_number_that_json_does_not_have_in_a_row_is_refused_with_a_key_too():
@@ -214,7 +217,7 @@ async def test_a_number_that_json_does_not_have_in_a_row_is_refused_with_a_key_t
         for key in ({}, {"idempotency_key": "k"}):
             rows = {"agent": "p", "bids": [{**BID, "cost": float("nan")}], **key}
             result = await shop.client.server.call_tool("submit_bids", rows)
-            assert [row["code"] for row in result.structured_content["results"]] == ["invalid_value"]
+            assert [row["code"] for row in result.structured_content["refusals"]] == ["invalid_value"]
 
 
 async def test_numbers_that_json_does_not_have_are_refused_where_a_caller_can_send_them():
