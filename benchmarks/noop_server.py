@@ -1,16 +1,21 @@
 """The yardstick: a bare MCPServer over stdio with one tool that does nothing.
 
-`python -m benchmarks.noop_server` has submit_bid's arguments and answer; with `--bare` the tool is a plain one
-and nothing of the market is imported (for startup.py).
+`python -m benchmarks.noop_server` has submit_bid's arguments and answer; with `--sync FILE` it syncs
+that file to the slow disk before it answers; with `--bare` the tool is a plain one and nothing of the market is imported
+(for startup.py).
 """
 
 import inspect
+import os
 import sys
+import time
 from typing import Annotated, Any
 
 from mcp.server import MCPServer
 from mcp.types import CallToolResult, TextContent
 from pydantic import Field
+
+DELAY = 0.005  # seconds that the slow disk takes longer
 
 
 def bare() -> MCPServer:
@@ -25,13 +30,27 @@ def bare() -> MCPServer:
     return server
 
 
-def same_signature() -> MCPServer:
-    """Return a server whose submit_bid takes and answers what the market's does, and does nothing."""
+def synced(path: str) -> None:
+    """Write 4 KiB to a file, as durably as the slow disk does it, and as slowly."""
+    file = os.open(path, os.O_CREAT | os.O_WRONLY)
+    os.write(file, bytes(4096))
+    os.fsync(file)
+    os.close(file)
+    time.sleep(DELAY)
+
+
+def same_signature(sync: str = "") -> MCPServer:
+    """Return a server whose submit_bid takes and answers what the market's does, and does nothing.
+
+    With `sync` it syncs that file first.
+    """
     from market_core.commands import SubmitBid  # noqa: PLC0415 - not in the bare server
     from server.tools.answers import BidReceipt  # noqa: PLC0415
 
     async def submit_bid(**given: Any) -> CallToolResult:
         """Answer as if the bid stood."""
+        if sync:
+            synced(sync)
         cost = given["cost"]
         receipt = BidReceipt(
             bid_id="bid_0123456789_0123456789",
@@ -70,4 +89,4 @@ def same_signature() -> MCPServer:
 
 
 if __name__ == "__main__":
-    (bare() if "--bare" in sys.argv else same_signature()).run()
+    (bare() if "--bare" in sys.argv else same_signature(sys.argv[-1] if "--sync" in sys.argv else "")).run()

@@ -11,13 +11,12 @@ from typing import Any
 
 import anyio
 
+from benchmarks.noop_server import DELAY
 from server.bootstrap import running
 from server.clock import jitter, stopwatch
 from server.identity import Identity
 from server.protocol import build, serve_stdio
 from server.stores.sqlite import SqliteStore
-
-DELAY = 0.005
 
 
 class SlowConnection:

@@ -58,10 +58,10 @@ def bid_score(command: SubmitBid, terms: AuctionCreated, attributes: Attributes)
     score = from_micros(
         scoring.score(
             micros(command.cost),
-            time=micros(command.estimated_time or Decimal(0)),
-            time_price=micros(weights.time_price),
-            quality=micros(command.quality or Decimal(0)),
-            quality_price=micros(weights.quality_price),
+            time=micros(command.estimated_time) if command.estimated_time else 0,
+            time_price=micros(weights.time_price) if weights.time_price else 0,
+            quality=micros(command.quality) if command.quality else 0,
+            quality_price=micros(weights.quality_price) if weights.quality_price else 0,
             bonus=_bonus(terms, attributes),
         )
     )

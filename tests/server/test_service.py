@@ -3,6 +3,7 @@
 from contextlib import AsyncExitStack
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from market_core import Code
@@ -24,6 +25,33 @@ async def test_commands_that_arrive_together_are_one_commit():
         assert store.batches == [1, 20]
         assert len(await bidders(service, auction_id)) == 20
         await sound(store)
+
+
+async def test_callers_that_come_one_after_another_share_their_commits():
+    async with services(store := Counting()) as (service,):
+        auction_id = await create(service)
+
+        async def caller(n: int) -> None:
+            for cost in range(20):
+                for _ in range(10 * n):
+                    await anyio.lowlevel.checkpoint()  # each comes a little later than the one before
+                await service.execute(bid(auction_id, f"p{n}", cost), said)
+
+        with anyio.fail_after(30):
+            async with anyio.create_task_group() as tasks:
+                for n in range(16):
+                    tasks.start_soon(caller, n)
+        assert sum(store.batches) == 321
+        assert len(store.batches) <= 321 / 8
+        await sound(store)
+
+
+async def test_a_caller_alone_has_its_own_commits():
+    async with services(store := Counting()) as (service,):
+        auction_id = await create(service)
+        for cost in range(100):
+            await service.execute(bid(auction_id, "p", cost), said)
+        assert store.batches == [1] * 101
 
 
 async def test_each_command_is_decided_on_the_result_of_the_one_before():
