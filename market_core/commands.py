@@ -16,6 +16,7 @@ from pydantic import (
     WithJsonSchema,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from market_core.canonical import canonical
 from market_core.values import (
@@ -37,12 +38,19 @@ from market_core.values import (
 )
 
 PaymentRule = Literal["pay_as_bid", "second_price"]
+Format = Literal["sealed", "open", "dutch"]
+Reveal = Literal["payments", "threshold"]
 
 
 class Model(BaseModel):
     """A frozen value that refuses unknown fields."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+def wrong(field: str, rule: str) -> PydanticCustomError:
+    """Return the error of a field that does not fit the others: it names the field, as a field's own error does."""
+    return PydanticCustomError("value_error", "{error}", {"error": rule, "field": field})
 
 
 class Condition(Model):
@@ -152,6 +160,27 @@ class Scoring(Model):
     ] = ()
 
 
+class Extension(Model):
+    """How an open auction goes on when its leader changes late, and how much better a bid must be than one's last."""
+
+    by: Annotated[Duration, Field(description="seconds the deadline moves, at most 20 times")]
+    within: Annotated[
+        Duration, Field(description="seconds before the deadline in which a new leader moves it")
+    ]
+    min_decrement: Annotated[
+        PositiveMoney,
+        Field(description="how much lower a revised bid's score must be than your standing one"),
+    ]
+
+
+class Schedule(Model):
+    """What a Dutch auction offers: `start`, and `step` more `every` so many seconds, up to max_price."""
+
+    start: Annotated[Money, Field(description="credits offered at first")]
+    step: Annotated[PositiveMoney, Field(description="credits added each time")]
+    every: Annotated[Duration, Field(description="seconds between steps")]
+
+
 class Command(Model):
     """Somebody's request, with who makes it."""
 
@@ -159,7 +188,7 @@ class Command(Model):
 
 
 class CreateAuction(Command):
-    """Post a task as a sealed reverse auction."""
+    """Post a task as a reverse auction."""
 
     task: Annotated[TaskText, Field(description="what is bought, one line, at most 200 characters")]
     description: Annotated[
@@ -178,6 +207,19 @@ class CreateAuction(Command):
             "just still have won, so bidders do best to bid their true cost"
         ),
     ] = "pay_as_bid"
+    format: Annotated[
+        Format,
+        Field(
+            description="sealed: bids hidden until the award. open: each bidder sees its rank and may go lower. "
+            "dutch: the offer rises by schedule until a provider takes it"
+        ),
+    ] = "sealed"
+    extension: Annotated[
+        Extension | None, Field(description="open only: {by, within, min_decrement}; needs a deadline")
+    ] = None
+    schedule: Annotated[
+        Schedule | None, Field(description="dutch only: {start, step, every}; rises to max_price")
+    ] = None
     scoring: Annotated[
         Scoring,
         AfterValidator(_short),
@@ -190,6 +232,10 @@ class CreateAuction(Command):
         Instant | None, Field(description="or the moment, ISO 8601 with zone: 2026-11-23T12:00:00Z")
     ] = None
     invite: Annotated[AgentIds, Field(description="only these agents may bid. Default: everybody")] = ()
+    reveal: Annotated[
+        Reveal,
+        Field(description="threshold: losers always learn the cost below which they would have won"),
+    ] = "payments"
 
     @model_validator(mode="after")
     def _one_deadline(self) -> Self:
@@ -197,12 +243,40 @@ class CreateAuction(Command):
             raise ValueError("give closes_in or closes_at, not both")
         return self
 
+    @model_validator(mode="after")
+    def _fits_its_format(self) -> Self:
+        if self.extension is not None and self.format != "open":
+            raise wrong("extension", "is for format open only")
+        if self.extension is not None and self.closes_in is None and self.closes_at is None:
+            raise wrong("extension", "needs a deadline to move: give closes_in or closes_at")
+        if (self.schedule is not None) != (self.format == "dutch"):
+            raise wrong("schedule", "is required with format dutch, and for it only")
+        if self.format == "dutch":
+            self._fits_dutch()
+        return self
+
+    def _fits_dutch(self) -> None:
+        if self.max_price is None:
+            raise wrong("max_price", "is required with format dutch: the offer rises up to it")
+        if self.schedule is not None and self.schedule.start > self.max_price:
+            raise wrong("schedule.start", "must not be above max_price")
+        if self.scoring != Scoring():
+            raise wrong("scoring", "has no meaning with format dutch: the first to take the offer wins")
+        if self.payment_rule != "pay_as_bid":
+            raise wrong("payment_rule", "has no meaning with format dutch: the schedule sets the payment")
+
 
 class SubmitBid(Command):
     """Make a binding offer in an auction, or replace one's own."""
 
     auction_id: Annotated[ObjectId, Field(description="from list_auctions or inbox")]
-    cost: Annotated[Money, Field(description="what you ask for the whole task, credits")]
+    cost: Annotated[
+        Money | None, Field(description="what you ask for the whole task, credits; required, except to take")
+    ] = None
+    take: Annotated[bool, Field(description="true: take what a Dutch auction offers now")] = False
+    at_least: Annotated[
+        Money | None, Field(description="with take: refused if the offer is below this, credits")
+    ] = None
     estimated_time: Annotated[
         Duration | None, Field(description="seconds; required where the auction prices time")
     ] = None
@@ -219,6 +293,18 @@ class SubmitBid(Command):
     replaces: Annotated[
         str, Field(max_length=128, description="bid_id you mean to replace; refused if it no longer stands")
     ] = ""
+
+    @model_validator(mode="after")
+    def _asks_or_takes(self) -> Self:
+        if not self.take and self.cost is None:
+            raise wrong("cost", "is required; to take what a Dutch auction offers, give take: true instead")
+        if self.take and self.cost is not None:
+            raise wrong("cost", "is not given with take: the schedule sets it; at_least protects you")
+        if not self.take and self.at_least is not None:
+            raise wrong("at_least", "is for take: true; a bid says its cost")
+        if self.take and self.replaces:
+            raise wrong("replaces", "has no meaning with take")
+        return self
 
 
 class Withdraw(Command):

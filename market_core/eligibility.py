@@ -33,6 +33,7 @@ def eligible_attributes(command: SubmitBid, terms: AuctionCreated, provider: Age
         raise Rejection(Code.ESTIMATED_TIME_REQUIRED)
     if terms.scoring.quality_price and command.quality is None:
         raise Rejection(Code.QUALITY_REQUIRED)
+    assert command.cost is not None  # a take has got the offer as its cost
     if terms.max_price is not None and command.cost > terms.max_price:
         raise Rejection(Code.BID_ABOVE_MAX_PRICE, max_price=plain(terms.max_price))
     return attributes
@@ -55,6 +56,7 @@ def _meets(value: bool | int | float | str | None, condition: Condition) -> bool
 def bid_score(command: SubmitBid, terms: AuctionCreated, attributes: Attributes) -> Decimal:
     """Return the bid's score in credits; raise `score_out_of_range` where a payment made of it could be too large."""
     weights = terms.scoring
+    assert command.cost is not None  # as above
     score = from_micros(
         scoring.score(
             micros(command.cost),

@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from market_core.commands import PaymentRule, Requirements, Scoring
+from market_core.commands import (
+    Extension,
+    Format,
+    PaymentRule,
+    Requirements,
+    Reveal,
+    Schedule,
+    Scoring,
+)
 
 Attributes = dict[str, bool | int | float | str]
 
@@ -29,13 +37,18 @@ class AuctionCreated:
     invite: tuple[str, ...]
     nonce: str
     commitment: str
+    format: Format = "sealed"
+    extension: Extension | None = None
+    schedule: Schedule | None = None
+    reveal: Reveal = "payments"
 
 
 @dataclass(frozen=True, slots=True)
 class BidSubmitted:
     """A binding offer. `attributes` are the bid's own and those of the bidder's card that it relied on.
 
-    `replaced` is the id of the bidder's bid that this one takes the place of, or empty.
+    `replaced` is the id of the bidder's bid that this one takes the place of, or empty; `displaced` the agent
+    that led an open auction until this bid.
     """
 
     at: datetime
@@ -49,6 +62,7 @@ class BidSubmitted:
     valid_until: datetime | None
     score: Decimal
     replaced: str
+    displaced: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +80,14 @@ class AuctionClosed:
 
     at: datetime
     by: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeadlineExtended:
+    """The leader of an open auction changed late, so everybody gets more time."""
+
+    at: datetime
+    closes_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +233,7 @@ Event = (
     AuctionCreated
     | BidSubmitted
     | BidWithdrawn
+    | DeadlineExtended
     | AuctionClosed
     | AuctionCancelled
     | AuctionAwarded

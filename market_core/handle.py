@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from market_core import agent as agents
 from market_core import auction as auctions
+from market_core import auction_rules
 from market_core import resource as resources
 from market_core.agent import Agent
 from market_core.auction import Auction
@@ -143,7 +144,7 @@ def handle(states: States, command: AnyCommand, facts: Facts) -> Decision:
         case Auction():
             provider = states[agent_stream(command.agent)] if isinstance(command, SubmitBid) else _NOBODY
             assert isinstance(provider, Agent)  # by its stream's name
-            events = auctions.decide(command, state, facts, provider)
+            events = auction_rules.decide(command, state, facts, provider)
         case Resource():
             events = resources.decide(command, state, facts)
         case Agent():
@@ -157,7 +158,7 @@ def _report(states: States, command: ReportOutcome, facts: Facts) -> Decision:
     stream = auction_stream(command.auction_id)
     state = states[stream]
     assert isinstance(state, Auction)  # by its stream's name
-    events = auctions.decide(command, state, facts, _NOBODY)
+    events = auction_rules.decide(command, state, facts, _NOBODY)
     assert state.award is not None  # else decide refused
     return Decision({stream: events, agent_stream(state.award.winners[0].agent): list(events)})
 

@@ -14,7 +14,8 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from market_core.agent import Agent
-from market_core.auction import Auction, rank
+from market_core.auction import Auction
+from market_core.awards import rank
 from market_core.canonical import digest
 from market_core.commands import (
     AggregateDemand,
@@ -175,7 +176,11 @@ _PARTS: Mapping[str, type[BaseModel]] = {
 def invalid(error: ValidationError) -> Rejection:
     """Return the refusal that names the first field and the rule it breaks, in our words."""
     first = error.errors(include_url=False)[0]
-    where = ".".join(str(part)[:40] for part in first["loc"]) or "the arguments"
+    inside = first.get("ctx", {}).get(
+        "field"
+    )  # of several fields that do not fit together, the one to change
+    loc = (*first["loc"], inside) if inside else first["loc"]
+    where = ".".join(str(part)[:40] for part in loc) or "the arguments"
     text_too_long = first["type"] == "too_long" and isinstance(first["input"], str)
     kind = "string_too_long" if text_too_long else first["type"]
     rule = _RULES.get(kind, "is not valid here").format(**first.get("ctx", {}))

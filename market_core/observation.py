@@ -11,7 +11,8 @@ from decimal import Decimal
 from itertools import islice
 
 from market_core.agent import Agent
-from market_core.auction import Auction, final_ranking, rank, status_at
+from market_core.auction import Auction, status_at
+from market_core.awards import final_ranking, offer, place, rank
 from market_core.commands import PaymentRule
 from market_core.events import AuctionCreated, BidSubmitted, OutcomeReported, ResourceCleared, Winner
 from market_core.lifecycle import AuctionStatus, check_move
@@ -57,6 +58,8 @@ class AuctionSeen:
     lower_cost_would_have_won: bool | None
     outcome: OutcomeReported | None
     mechanism: str | None
+    closes_at: datetime | None
+    offered: Decimal | None
 
 
 def see_auction(auction: Auction, viewer: str, now: datetime, first: int = 0) -> AuctionSeen:
@@ -70,17 +73,20 @@ def see_auction(auction: Auction, viewer: str, now: datetime, first: int = 0) ->
     own = auction.bids.get(viewer)
     decided = auction.award
     is_buyer = viewer == terms.buyer
+    status = status_at(auction, now)
     seen_ranking: tuple[BidSubmitted, ...] = ()
     position = None
     if decided is not None and (is_buyer or own is not None):
         ranked = final_ranking(auction).bids
         seen_ranking = tuple(islice(ranked, first, first + TOP)) if is_buyer else ()
         position = next((i for i, bid in enumerate(ranked) if own is not None and bid is own), None)
+    elif terms.format == "open" and status == "open" and own is not None:
+        position = place(auction, own) - 1
     threshold = _threshold(auction, own, position)
     return AuctionSeen(
         terms=replace(terms, nonce="", invite=terms.invite if viewer in (terms.buyer, *terms.invite) else ()),
         invited_only=bool(terms.invite),
-        status=status_at(auction, now),
+        status=status,
         bids=len(auction.bids),
         cancelled_after_closing=auction.after_closing,
         own_bid=own,
@@ -92,11 +98,17 @@ def see_auction(auction: Auction, viewer: str, now: datetime, first: int = 0) ->
         nonce=terms.nonce if decided else None,
         awarded_at=decided.at if decided else None,
         runner_up_score=decided.runner_up_score if decided and is_buyer else None,
-        winning_threshold=threshold if terms.payment_rule == "pay_as_bid" else None,
+        winning_threshold=threshold if _told_threshold(terms) else None,
         lower_cost_would_have_won=None if threshold is None else threshold > 0,
         outcome=auction.outcome,
         mechanism=decided.mechanism if decided else None,
+        closes_at=auction.closes_at,
+        offered=offer(terms, now) if status == "open" else None,
     )
+
+
+def _told_threshold(terms: AuctionCreated) -> bool:
+    return terms.payment_rule == "pay_as_bid" or terms.reveal == "threshold"
 
 
 def _winner(winner: Winner, terms: AuctionCreated, viewer: str) -> WinnerSeen:

@@ -35,6 +35,7 @@ class Code(StrEnum):
     # state
     AUCTION_CANCELLED = "auction_cancelled"
     AUCTION_UNSOLD = "auction_unsold"
+    ALREADY_TAKEN = "already_taken"
     AUCTION_AWARDED = "auction_awarded"
     AUCTION_CLOSED = "auction_closed"
     AUCTION_OPEN = "auction_open"
@@ -42,6 +43,7 @@ class Code(StrEnum):
     OUTCOME_REPORTED = "outcome_reported"
     BID_WITHDRAWN = "bid_withdrawn"
     BID_REPLACED = "bid_replaced"
+    LEADING_BID = "leading_bid"
     ENTRY_GONE = "entry_gone"
     RESOURCE_IN_USE = "resource_in_use"
     NOTHING_TO_CLEAR = "nothing_to_clear"
@@ -51,12 +53,17 @@ class Code(StrEnum):
     NO_CLOCK = "no_clock"
     DEADLINE_PASSED = "deadline_passed"
     # values
+    TAKE_REQUIRED = "take_required"
+    NOTHING_TO_TAKE = "nothing_to_take"
+    MUST_BIND = "must_bind"
     MISSING_CAPABILITY = "missing_capability"
     MISSING_ATTRIBUTE = "missing_attribute"
     ESTIMATED_TIME_REQUIRED = "estimated_time_required"
     QUALITY_REQUIRED = "quality_required"
     BID_ABOVE_MAX_PRICE = "bid_above_max_price"
     SCORE_OUT_OF_RANGE = "score_out_of_range"
+    BID_NOT_IMPROVED = "bid_not_improved"
+    OFFER_TOO_LOW = "offer_too_low"
     TOTAL_OUT_OF_RANGE = "total_out_of_range"
     NOT_WHOLE = "not_whole"
     # limits
@@ -135,6 +142,10 @@ WORDS: Mapping[Code, Words] = {
     Code.AUCTION_UNSOLD: Words(
         "the auction ended unsold", "list_auctions shows open ones; create_auction posts a new one"
     ),
+    Code.ALREADY_TAKEN: Words(
+        "another provider took this auction's offer first",
+        "list_auctions with status open shows others; in a Dutch auction the first to take wins",
+    ),
     Code.AUCTION_AWARDED: Words(
         "the auction was awarded and that is final", "get_auction shows winner and payment"
     ),
@@ -157,6 +168,10 @@ WORDS: Mapping[Code, Words] = {
     Code.BID_REPLACED: Words(
         "the bid was already replaced by a newer one of yours",
         "get_auction shows your standing bid; name that one",
+    ),
+    Code.LEADING_BID: Words(
+        "your bid leads this open auction, and a leading bid cannot be withdrawn",
+        "stand by it, or lower it with submit_bid; inbox tells if another takes the lead",
     ),
     Code.ENTRY_GONE: Words(
         "nothing is left of it: it was {status}", "inbox lists what you still have posted"
@@ -186,6 +201,18 @@ WORDS: Mapping[Code, Words] = {
         "{field} is not in the future; the market's time is {now}",
         "give a later moment",
     ),
+    Code.TAKE_REQUIRED: Words(
+        "this is a Dutch auction: it offers {offered} credits now, and the first to take the offer wins",
+        "submit_bid with take: true and no cost, and at_least to be safe; or wait until the offer has risen",
+    ),
+    Code.NOTHING_TO_TAKE: Words(
+        "this auction takes bids with a cost; only Dutch auctions are taken",
+        "submit_bid with your cost, without take",
+    ),
+    Code.MUST_BIND: Words(
+        "bids in an open auction bind until the award, because others see their own rank against them",
+        "leave valid_for out",
+    ),
     Code.MISSING_CAPABILITY: Words(
         "the auction requires capabilities that you have not registered; they are listed as missing",
         "if you have them, register_agent with all your capabilities, then bid again; "
@@ -209,6 +236,16 @@ WORDS: Mapping[Code, Words] = {
     Code.SCORE_OUT_OF_RANGE: Words(
         "the weights make this bid's score larger than the market can hold",
         "check the unit of estimated_time: it is in seconds",
+    ),
+    Code.BID_NOT_IMPROVED: Words(
+        "in an open auction a revised bid must lower your standing score of {standing} by {decrement} or more; "
+        "this one's score would be {score}",
+        "bid a cost that makes your score {most} or less, or stay with your bid",
+    ),
+    Code.OFFER_TOO_LOW: Words(
+        "the offer is {offered} credits now, below your at_least{rises}",
+        "repeat the take later, or take it with a lower at_least; another may be quicker",
+        True,
     ),
     Code.TOTAL_OUT_OF_RANGE: Words(
         "quantity times unit price reaches the market's limit of {limit} credits",

@@ -24,8 +24,18 @@ _CLASSES: Mapping[str, type[Event]] = {
     re.sub(r"(?<!^)(?=[A-Z])", "_", form.__name__).lower(): form for form in get_args(events.Event)
 }
 _NAMES: Mapping[type[Event], str] = {form: name for name, form in _CLASSES.items()}
-_FORMS: Mapping[str, int] = dict.fromkeys(_CLASSES, 1)
-_UPCASTERS: Mapping[tuple[str, int], Callable[[Fields], Fields]] = {}
+_FORMS: Mapping[str, int] = dict.fromkeys(_CLASSES, 1) | {"auction_created": 2, "bid_submitted": 2}
+
+
+def _as_it_was(fields: Fields) -> Fields:
+    """What a form has added says by its default what held before."""
+    return fields
+
+
+_UPCASTERS: Mapping[tuple[str, int], Callable[[Fields], Fields]] = {
+    ("auction_created", 1): _as_it_was,
+    ("bid_submitted", 1): _as_it_was,
+}
 
 SNAPSHOT_FORM = "1"
 """Raise it whenever a state's fields change: older snapshots are then ignored."""

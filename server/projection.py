@@ -19,6 +19,7 @@ from market_core.events import (
     AuctionCreated,
     BidSubmitted,
     BidWithdrawn,
+    DeadlineExtended,
     DemandPosted,
     EntriesLapsed,
     EntryWithdrawn,
@@ -71,6 +72,7 @@ def _row(auction: Auction) -> Summary:
         "task": terms.task,
         "max_price": None if terms.max_price is None else plain(terms.max_price),
         "payment_rule": terms.payment_rule,
+        "format": terms.format,
         "capabilities": terms.requirements.capabilities,
         "invited_only": bool(terms.invite),
         "payment": plain(auction.award.winners[0].payment)
@@ -84,7 +86,7 @@ def _row(auction: Auction) -> Summary:
         stream=auction_stream(terms.auction_id),
         owner=terms.buyer,
         status=auction.status,
-        until=None if terms.closes_at is None else epoch(terms.closes_at),
+        until=None if auction.closes_at is None else epoch(auction.closes_at),
         tags=tuple(f"cap:{name}" for name in terms.requirements.capabilities),
         body=json.dumps(body),
     )
@@ -131,14 +133,28 @@ def _(event: AuctionCreated, auction: Auction) -> list[Projected]:
 
 @_auction.register
 def _(event: BidSubmitted, auction: Auction) -> list[Projected]:
-    return [
+    rows: list[Projected] = [
         _bid_row(auction, event.bidder, event.bid_id, plain(event.cost), "standing"),
         _tell(auction, event.at, auction.terms.buyer, _bid_news(auction, event.at), event.bidder),
+    ]
+    if event.displaced:
+        rows.append(_tell(auction, event.at, event.displaced, "outbid", event.bidder))
+    return rows
+
+
+@_auction.register
+def _(event: DeadlineExtended, auction: Auction) -> list[Projected]:
+    topics = (auction.terms.auction_id, auction.terms.buyer)
+    return [
+        _row(auction),
+        *(_tell(auction, event.at, topic, "deadline_extended", MARKET) for topic in topics),
     ]
 
 
 def _bid_news(auction: Auction, at: datetime) -> str:
-    invite = auction.terms.invite
+    if auction.terms.format == "dutch":
+        return "offer_taken"
+    invite = auction.terms.invite if auction.terms.format == "sealed" else ()
     return "all_invited_bid" if invite and invited_bids(auction, at) == len(invite) else "bid_submitted"
 
 

@@ -99,7 +99,7 @@ class AuctionCreated(BaseModel):
 
 
 class BidReceipt(BaseModel):
-    """A bid as recorded. `score` in credits, lower is better."""
+    """A bid as recorded. `score` in credits, lower is better; `rank` in open auctions; `payment` where it was a take."""
 
     bid_id: str
     auction_id: str
@@ -108,6 +108,9 @@ class BidReceipt(BaseModel):
     score: Number
     replaced: str | None = None
     valid_until: Moment | None = None
+    rank: int | None = None
+    closes_at: Moment | None = None
+    payment: Number | None = None
 
 
 class RefusedRow(BaseModel):
@@ -403,7 +406,11 @@ class AuctionSeen(BaseModel):
     requirements: Object | None = None
     max_price: Number | None = None
     payment_rule: str
+    format: str | None = None
     scoring: Object | None = None
+    extension: Object | None = None
+    schedule: Object | None = None
+    offered: Number | None = None
     closes_at: Moment | None = None
     invited_only: bool | None = None
     invite: list[str] | None = None
@@ -428,6 +435,7 @@ class AuctionRow(BaseModel):
     bids: int
     max_price: Number | None = None
     payment_rule: str
+    format: str | None = None
     capabilities: list[str] | None = None
     invited_only: bool | None = None
     closes_at: Moment | None = None

@@ -6,9 +6,10 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 
 from market_core.agent import Agent
 from market_core.auction import Auction
+from market_core.awards import place
 from market_core.commands import Model, RegisterAgent, SubmitBid, Withdraw
 from market_core.eligibility import score_parts
-from market_core.events import AuctionCancelled, BidSubmitted
+from market_core.events import AuctionCancelled, BidSubmitted, DeadlineExtended
 from market_core.handle import agent_stream, auction_stream
 from market_core.market import invalid
 from market_core.observation import see_agent
@@ -66,19 +67,37 @@ async def _open_work(ask: RegisterAgent, call: Call) -> dict[str, int]:
 
 @acting("Submit a bid", SubmitBid, answers.BidReceipt)
 def submit_bid(ask: SubmitBid, after: After) -> tuple[BaseModel, str]:
-    """Make a binding offer in an open auction, or replace your earlier one there.
+    """Make a binding offer in an open auction, or replace your earlier one there; or take what a Dutch auction offers.
 
-    Returns bid_id and the score (credits; the lowest wins). Changes: your one standing bid in that auction; others
-    see only that the number of bids grew. get_auction shows what the auction asks for and how it pays.
+    Returns bid_id, the score (credits; the lowest wins), and your rank where the auction shows it. Changes: your one
+    standing bid in that auction; others see only that the number of bids grew. A take decides the auction at once.
+    get_auction shows what the auction asks for and how it pays.
     """
     receipt, bid = _receipt(after)
     auction = after.states[auction_stream(ask.auction_id)]
     assert isinstance(auction, Auction)  # by its stream's name
+    if receipt.payment is not None:
+        paid = answers.credits_text(receipt.payment)
+        return receipt, f"Taken: you won {receipt.auction_id} and are paid {paid}.\nNext: {_DELIVER}"
     text = f"Bid {receipt.bid_id} stands: {_score_text(bid, auction)}."
+    if receipt.rank is not None:
+        text += f" Rank {receipt.rank} of {answers.count(len(auction.bids), 'bid')}."
     text += " It replaces your earlier bid." if bid.replaced else ""
     text += f" It binds you until {shown(bid.valid_until)}." if bid.valid_until else ""
-    then = "inbox with wait says whether you won; submit_bid again to change it, withdraw to leave."
-    return receipt, f"{text}\nNext: {then}"
+    if receipt.closes_at is not None:
+        text += f" You took the lead late, so bidding now ends at {shown(receipt.closes_at)}."
+    return receipt, f"{text}\nNext: {_then(receipt)}"
+
+
+_DELIVER = "deliver the work to the buyer, outside this market; the buyer then reports the outcome."
+
+
+def _then(receipt: answers.BidReceipt) -> str:
+    if receipt.rank is None:
+        return "inbox with wait says whether you won; submit_bid again to change it, withdraw to leave."
+    if receipt.rank == 1:
+        return "inbox with wait tells if another takes the lead, and whether you won."
+    return "submit_bid with a lower cost to improve your rank; inbox with wait says whether you won."
 
 
 def _score_text(bid: BidSubmitted, auction: Auction) -> str:
@@ -93,21 +112,27 @@ def _score_text(bid: BidSubmitted, auction: Auction) -> str:
 
 def _receipt(after: After) -> tuple[answers.BidReceipt, BidSubmitted]:
     stream, event = _bid(after)
+    auction = after.states[stream]
+    assert isinstance(auction, Auction)  # by its stream's name
+    moved = any(isinstance(other, DeadlineExtended) for other in after.decision.events[stream])
     receipt = answers.BidReceipt(
         bid_id=event.bid_id,
         auction_id=stream.partition("/")[2],
-        status="standing",
+        status="won" if auction.award else "standing",
         cost=event.cost,
         score=event.score,
         replaced=event.replaced or None,
         valid_until=event.valid_until,
+        rank=place(auction, event) if auction.terms.format == "open" else None,
+        closes_at=auction.closes_at if moved else None,
+        payment=auction.award.winners[0].payment if auction.award else None,
     )
     return receipt, event
 
 
 def _bid(after: After) -> tuple[str, BidSubmitted]:
     """Return the stream and the event that a bid has made."""
-    ((stream, (event,)),) = after.decision.events.items()
+    ((stream, (event, *_)),) = after.decision.events.items()
     assert isinstance(event, BidSubmitted)
     return stream, event
 

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from pydantic import BaseModel
 
-from market_core import auction as auctions
+from market_core import awards
 from market_core.agent import Agent
 from market_core.auction import Auction
 from market_core.commands import (
@@ -28,7 +28,7 @@ _KNOWN = 20  # providers named in the answer to a creation
 
 @custom("Create an auction", CreateAuction, answers.AuctionCreated)
 async def create_auction(ask: CreateAuction, call: Call) -> Answer:
-    """Post a task as a sealed reverse auction: providers bid, the lowest score wins, the mechanism sets the payment.
+    """Post a task as a reverse auction: providers bid, the lowest score wins, the mechanism sets the payment.
 
     Use it to buy work. Returns auction_id, and the registered providers with the capabilities you ask for. Changes:
     the auction opens and those providers hear of it. Then wait with inbox, and decide with award.
@@ -70,6 +70,8 @@ def _told(ask: CreateAuction, providers: list[str]) -> str:
         text = f"Told to the providers with these capabilities: {names}."
     else:
         text = "No registered provider has all these capabilities yet; bids may still come."
+    if ask.schedule is not None:
+        text += " The first provider to take the offer wins, at once; there is nothing for you to award."
     if ask.payment_rule == "second_price" and ask.max_price is None:
         text += " Without max_price a single bidder is paid its own cost, whatever it asks."
     return text
@@ -176,7 +178,7 @@ def award(ask: AwardAuction, after: After) -> tuple[BaseModel, str]:
     auction = _auction(after, ask.auction_id)
     decided = auction.award
     assert isinstance(decided, AuctionAwarded)  # just decided
-    ranked = auctions.final_ranking(auction).bids[:20]
+    ranked = awards.final_ranking(auction).bids[:20]
     made = answers.Awarded(
         auction_id=ask.auction_id,
         status=auction.status,
@@ -218,6 +220,8 @@ def explain(auction: Auction) -> str:
         if scored
         else f"cost {plain(winner.cost)}"
     )
+    if auction.terms.schedule is not None:
+        return f"dutch: it was the first to take the offer, which stood at {plain(winner.payment)}."
     why = [f"It has the lowest {'score' if scored else 'cost'} of {decided.eligible} bids: {own}."]
     if decided.runner_up_score is None:
         why = [f"It was the only bid that counted: {own}."]

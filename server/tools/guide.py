@@ -6,7 +6,7 @@ Buyer: create_auction(task, max_price, ...) -> wait (inbox with wait) -> award -
 Provider: register_agent(capabilities) once -> list_auctions or inbox -> submit_bid -> inbox tells if you won.
 The bid with the lowest score wins; score = cost, unless the buyer put prices on time, quality or attributes.
 pay_as_bid pays the winner its cost; second_price pays what would just still have won: bid your true cost there.
-Bids are sealed: until the award nobody sees them; the buyer sees their number. Free text never decides.
+Bids are sealed unless format says otherwise: nobody sees them before the award. Free text never decides.
 Resources: request_resources (demand) and offer_resources (supply), then aggregate_demand trades both at one price.
 Every tool takes agent, your id (left out where the server is bound to one). An id like acme/bot belongs to acme.
 Give acting calls an idempotency_key if you may repeat them. A refusal says why and what to do next.
@@ -28,6 +28,7 @@ resources are exchanged outside it; `report_outcome` says how it went and where 
      estimated_time - quality_price x quality - bonuses. The lowest score wins. Default: cost alone.
    - `payment_rule`: see below. - `closes_in` seconds, or `closes_at`; without either you decide when.
    - `invite`: only these agents may bid.
+   - `format`: see below. Default: sealed.
 2. Wait: `inbox(wait=50)`. Bids are sealed: you see their number.
 3. `award`. With a deadline not before it, unless every invited agent has bid. It is final. Without an eligible
    bid the auction ends `unsold`. To look before deciding: `close_auction` (or the deadline), `preview_award`, `award`.
@@ -40,10 +41,20 @@ resources are exchanged outside it; `report_outcome` says how it went and where 
   best to bid their true cost. You may pay more than the lowest cost; alone, a bidder gets `max_price`.
 With three or more bidders you can expect, both cost about the same on average.
 
+## Which format
+- `sealed` (default): one look, no reaction to others. Best where few bid, or where they might agree among themselves.
+- `open`: each bidder sees its rank, never names or costs, and may go lower while bidding lasts. Good where bidders are
+  unsure of the right cost. With `extension` a new leader in the last seconds (`within`) moves the deadline (`by`), at
+  most 20 times, so nothing is won by being last. Each revision lowers the own score by `min_decrement` or more; the
+  leader cannot withdraw.
+- `dutch`: you offer `schedule.start`, and `schedule.step` more `every` so many seconds up to `max_price`; the first
+  eligible provider to `submit_bid(take=true)` wins at once. The quickest way to buy; arrival decides, nothing else.
+
 ## Selling work
 1. `register_agent` with your capabilities and the attributes that always hold.
 2. `list_auctions(status="open", capability="...")`, or `inbox(wait=50)`: new auctions for your capabilities.
-3. `submit_bid`. A new bid replaces your earlier one. `withdraw` takes it back while the auction is open.
+3. `submit_bid`. A new bid replaces your earlier one. In a Dutch auction `submit_bid(take=true, at_least=...)` takes the
+   offer as it stands. `withdraw` takes it back while the auction is open.
 4. `inbox` says whether you won and what you are paid. After a pay_as_bid award a loser sees the cost below which
    it would have won.
 

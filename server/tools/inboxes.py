@@ -34,6 +34,18 @@ _NEWS: dict[str, tuple[str, str]] = {
     "invited": ("you are invited to bid", "get_auction, then submit_bid"),
     "all_invited_bid": ("every invited agent has bid", "award decides now, before the deadline"),
     "bid_submitted": ("a bid came in", "get_auction shows the number of bids; award decides"),
+    "outbid": (
+        "another took the lead in an open auction of yours",
+        "submit_bid with a lower cost, or leave it",
+    ),
+    "deadline_extended": (
+        "the leader changed late, so the deadline moved",
+        "get_auction shows it and your rank",
+    ),
+    "offer_taken": (
+        "a provider took your Dutch auction's offer: it is awarded",
+        "get_auction shows who; after delivery report_outcome",
+    ),
     "bid_withdrawn": ("a bid was withdrawn", "get_auction shows the number of bids"),
     "auction_closed": ("bidding has ended in an auction you bid on", "wait for the award"),
     "auction_to_award": ("bidding in your auction has ended", "preview_award to look, award to decide"),

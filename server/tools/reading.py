@@ -99,8 +99,12 @@ def auction_answer(seen: AuctionSeen, viewer: str, first: int = 0) -> tuple[answ
         requirements=_compact(terms.requirements),
         max_price=terms.max_price,
         payment_rule=terms.payment_rule,
+        format=None if terms.format == "sealed" else terms.format,
         scoring=_compact(terms.scoring),
-        closes_at=terms.closes_at,
+        extension=terms.extension and _compact(terms.extension),
+        schedule=terms.schedule and _compact(terms.schedule),
+        offered=seen.offered,
+        closes_at=seen.closes_at,
         invited_only=seen.invited_only or None,
         invite=list(terms.invite[: answers.MOST_ROWS]) or None,
         bids=seen.bids,
@@ -177,6 +181,8 @@ def _auction_text(made: answers.AuctionSeen, seen: AuctionSeen, viewer: str) -> 
         "requirements": json.dumps(made.requirements, ensure_ascii=False) if made.requirements else "none",
         "scoring": json.dumps(made.scoring) if made.scoring else "cost only",
     }
+    if made.format:
+        facts["format"] = _format_text(made, seen)
     if made.invited_only:
         facts["invited"] = (
             ", ".join(made.invite[:20]) if made.invite else "only agents that the buyer invited"
@@ -193,6 +199,25 @@ def _auction_text(made: answers.AuctionSeen, seen: AuctionSeen, viewer: str) -> 
     if seen.outcome:
         lines.append(_outcome_text(seen.outcome))
     return "\n".join(lines) + f"\nNext: {_auction_next(made, viewer)}"
+
+
+def _format_text(made: answers.AuctionSeen, seen: AuctionSeen) -> str:
+    """Return how an auction that is not sealed goes, with its rule in numbers."""
+    if seen.terms.schedule is not None:
+        rule = seen.terms.schedule
+        now = f", now {plain(seen.offered)}" if seen.offered is not None else ""
+        return (
+            f"dutch: the offer starts at {plain(rule.start)} and rises by {plain(rule.step)} every "
+            f"{plain(rule.every)} seconds up to max_price{now}; the first to take it wins"
+        )
+    text = "open: each bidder sees its rank; a new bid must lower one's score"
+    if seen.terms.extension is not None:
+        limits = seen.terms.extension
+        text += (
+            f" by {plain(limits.min_decrement)} or more; a new leader in the last {plain(limits.within)} seconds "
+            f"moves the deadline by {plain(limits.by)} seconds"
+        )
+    return text
 
 
 def _outcome_text(outcome: OutcomeReported) -> str:
@@ -217,7 +242,7 @@ def _headline(made: answers.AuctionSeen, seen: AuctionSeen) -> str:
         return f"{made.auction_id} is awarded to {winner.agent} for {answers.credits_text(winner.payment)}, from {answers.count(made.bids, 'bid')}."
     after = " after closing" if seen.cancelled_after_closing else ""
     until = f" until {shown(made.closes_at)}" if made.closes_at and made.status == "open" else ""
-    return f"{made.auction_id} is {made.status}{until}{after}; {answers.count(made.bids, 'sealed bid')}."
+    return f"{made.auction_id} is {made.status}{until}{after}; {answers.count(made.bids, 'bid' if made.format else 'sealed bid')}."
 
 
 def _own_text(own: answers.OwnBid, seen: AuctionSeen) -> str:
@@ -225,7 +250,7 @@ def _own_text(own: answers.OwnBid, seen: AuctionSeen) -> str:
     if own.lapsed:
         text += ", lapsed: its validity is over, so it does not count"
     if own.rank is not None:
-        text += f", rank {own.rank} of {seen.ranked}"
+        text += f", rank {own.rank} of {seen.ranked or seen.bids}"
     if own.winning_threshold:
         text += f"; a cost below {plain(own.winning_threshold)} would have won"
     elif own.lower_cost_would_have_won is False:
@@ -239,11 +264,11 @@ def _auction_next(made: answers.AuctionSeen, viewer: str) -> str:
     buyer = viewer == made.buyer
     match made.status:
         case "open":
-            return (
-                "inbox with wait; award when bidding is over."
-                if buyer
-                else "submit_bid to take part or to change your bid."
-            )
+            if buyer:
+                return "inbox with wait; award when bidding is over."
+            if made.schedule:
+                return "submit_bid with take: true (and at_least) when the offer is enough for you."
+            return "submit_bid to take part or to change your bid."
         case "closed":
             return "preview_award to look, award to decide." if buyer else "wait for the award; inbox tells."
         case "awarded":
@@ -343,6 +368,7 @@ def auction_row(found: Found, now: int) -> answers.AuctionRow:
         bids=found.children,
         max_price=_decimal(body["max_price"]),
         payment_rule=body["payment_rule"],
+        format=None if body.get("format", "sealed") == "sealed" else body["format"],
         capabilities=body["capabilities"][:3] or None,
         invited_only=body["invited_only"] or None,
         closes_at=None if summary.until is None else moment_of(summary.until),

@@ -72,7 +72,7 @@ def _no_event(db: Path) -> None:
 
 
 def _of_the_future(db: Path) -> None:
-    forge(db, STREAM, 2, lambda fields: fields.update(v=2))
+    forge(db, STREAM, 2, lambda fields: fields.update(v=99))
 
 
 def _out_of_place(db: Path) -> None:

@@ -14,7 +14,12 @@ BID = {"agent": "a", "auction_id": "auc_1", "cost": 1}
 @pytest.mark.parametrize(
     ("command", "said", "field", "rule"),
     [
-        (SubmitBid, {"agent": "a", "auction_id": "auc_1"}, "cost", "is required"),
+        (
+            SubmitBid,
+            {"agent": "a", "auction_id": "auc_1"},
+            "cost",
+            "is required; to take what a Dutch auction offers, give take: true instead",
+        ),
         (SubmitBid, {**BID, "price": 1}, "price", "is not a field here"),
         (SubmitBid, {**BID, "cost": "five"}, "cost", "must be a finite number"),
         (SubmitBid, {**BID, "auction_id": ""}, "auction_id", "must not be empty"),

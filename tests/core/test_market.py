@@ -172,7 +172,7 @@ def test_a_wrong_value_of_a_request_is_refused_with_its_field(wrong, field, rule
         ({"cost": -1}, "cost", "must be 0 or more"),
         ({"cost": "1.0000001"}, "cost", "must have at most 6 decimal places; the nearest is 1"),
         ({"cost": 1e9}, "cost", "must be below 1,000,000,000"),
-        ({"cost": None}, "cost", "must be a number"),
+        ({"cost": None}, "cost", "is required; to take what a Dutch auction offers, give take: true instead"),
         ({"estimated_time": 0}, "estimated_time", "must be above 0"),
         ({"quality": 2}, "quality", "must be at most 1"),
         ({"attributes": {"a": float("nan")}}, "attributes.a", "must be true, false, a finite number or text"),

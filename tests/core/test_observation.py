@@ -49,6 +49,8 @@ def empty_view(seen, **visible):
         "lower_cost_would_have_won": None,
         "outcome": None,
         "mechanism": None,
+        "closes_at": seen.terms.closes_at,
+        "offered": None,
     }
     return AuctionSeen(**{"terms": seen.terms, "bids": 3, **nothing, **visible})
 

@@ -26,6 +26,7 @@ WORLDLY_CALLS = {
     "id",
     "hash",
 }
+HEAVY = {"numpy", "highspy"}
 CLOCK = {"now", "utcnow", "today", "fromtimestamp", "time", "monotonic", "perf_counter"}
 
 
@@ -64,16 +65,29 @@ def test_nothing_of_the_world_is_imported():
 def test_only_the_standard_library_and_pydantic_are_imported():
     allowed = {
         "collections", "copy", "dataclasses", "datetime", "decimal", "enum", "fractions", "functools", "hashlib",
-        "itertools", "json", "market_core", "math", "operator", "pydantic", "re", "typing", "unicodedata",
+        "itertools", "json", "market_core", "math", "operator", "pydantic", "pydantic_core", "re", "typing",
+        "unicodedata", "heapq", "bisect",
     }  # fmt: skip
 
     def foreign(node):
         names = (
             [node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
         )
-        return any(name.split(".")[0] not in allowed for name in names)
+        return any(name.split(".")[0] not in allowed | HEAVY for name in names)
 
     assert offenders((ast.Import, ast.ImportFrom), foreign) == []
+
+
+def test_what_is_heavy_is_imported_only_when_a_mechanism_needs_it():
+    for path in FILES:
+        tree = ast.parse(path.read_text())
+        heavy = [
+            node
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Import) and {alias.name for alias in node.names} & HEAVY
+        ]
+        assert not heavy or path.parent.name == "mechanisms", path
+        assert not [node for node in heavy if node in tree.body], path
 
 
 def test_nobody_asks_for_the_time():

@@ -17,6 +17,7 @@ from market_core.commands import (
     OfferResources,
     ReportOutcome,
     RequestResources,
+    Schedule,
     Scoring,
     SubmitBid,
     Withdraw,
@@ -291,6 +292,48 @@ def total_too_large():
     return World().refusal(OfferResources(agent="a", resource="x", quantity=2000, unit_price=500_000_000))
 
 
+def already_taken():
+    world, auction_id = dutch()
+    world.do(SubmitBid(agent="rival", auction_id=auction_id, take=True))
+    return world.refusal(SubmitBid(agent="me", auction_id=auction_id, take=True))
+
+
+def take_required():
+    world, auction_id = dutch()
+    return bid(world, auction_id)
+
+
+def nothing_to_take():
+    world, auction_id = scene()
+    return world.refusal(SubmitBid(agent="me", auction_id=auction_id, take=True))
+
+
+def must_bind():
+    world, auction_id = scene(format="open")
+    return bid(world, auction_id, valid_for=5)
+
+
+def offer_too_low():
+    world, auction_id = dutch()
+    return world.refusal(SubmitBid(agent="me", auction_id=auction_id, take=True, at_least=5))
+
+
+def not_improved():
+    world, auction_id = scene(format="open")
+    return bid(world, auction_id, agent="rival", cost=8, estimated_time=5, quality=0.5)
+
+
+def leading():
+    world, auction_id = scene(format="open")
+    return world.refusal(Withdraw(agent="rival", id=world.auction(auction_id).bids["rival"].bid_id))
+
+
+def dutch():
+    world = World()
+    rule = Schedule(start=1, step="0.5", every=10)
+    return world, world.create(format="dutch", max_price=9, schedule=rule)
+
+
 CASES = [
     (unknown_auction, Code.UNKNOWN_AUCTION, {}),
     (unknown_id, Code.UNKNOWN_ID, {}),
@@ -308,6 +351,7 @@ CASES = [
     (not_invited, Code.NOT_INVITED, {}),
     (cancelled, Code.AUCTION_CANCELLED, {}),
     (unsold, Code.AUCTION_UNSOLD, {}),
+    (already_taken, Code.ALREADY_TAKEN, {}),
     (awarded, Code.AUCTION_AWARDED, {}),
     (closed, Code.AUCTION_CLOSED, {}),
     (still_open, Code.AUCTION_OPEN, {}),
@@ -315,6 +359,7 @@ CASES = [
     (reported, Code.OUTCOME_REPORTED, {}),
     (withdrawn, Code.BID_WITHDRAWN, {}),
     (replaced, Code.BID_REPLACED, {}),
+    (leading, Code.LEADING_BID, {}),
     (entry_gone, Code.ENTRY_GONE, {"status": "withdrawn"}),
     (entry_lapsed, Code.ENTRY_GONE, {"status": "lapsed"}),
     (in_use, Code.RESOURCE_IN_USE, {}),
@@ -332,12 +377,25 @@ CASES = [
     ),
     (no_clock, Code.NO_CLOCK, {"field": "closes_in"}),
     (deadline_passed, Code.DEADLINE_PASSED, {"field": "available_until", "now": "2026-11-23T12:00:00Z"}),
+    (take_required, Code.TAKE_REQUIRED, {"offered": "1"}),
+    (nothing_to_take, Code.NOTHING_TO_TAKE, {}),
+    (must_bind, Code.MUST_BIND, {}),
     (missing_capability, Code.MISSING_CAPABILITY, {"missing": ["rust", "sql"]}),
     (missing_attribute, Code.MISSING_ATTRIBUTE, {"missing": ["region", "cores"]}),
     (time_required, Code.ESTIMATED_TIME_REQUIRED, {}),
     (quality_required, Code.QUALITY_REQUIRED, {}),
     (above_max_price, Code.BID_ABOVE_MAX_PRICE, {"max_price": "9.5"}),
     (score_out_of_range, Code.SCORE_OUT_OF_RANGE, {}),
+    (
+        not_improved,
+        Code.BID_NOT_IMPROVED,
+        {"standing": "8", "decrement": "0.000001", "score": "8", "most": "7.999999"},
+    ),
+    (
+        offer_too_low,
+        Code.OFFER_TOO_LOW,
+        {"offered": "1", "rises": "; it gets there in 80 seconds, at 2026-11-23T12:01:20Z", "seconds": 80},
+    ),
     (total_out_of_range, Code.TOTAL_OUT_OF_RANGE, {"limit": "1,000,000,000,000"}),
     (total_too_large, Code.TOTAL_OUT_OF_RANGE, {"limit": "1,000,000,000,000"}),
     (not_whole, Code.NOT_WHOLE, {}),

@@ -24,7 +24,7 @@ def test_the_text_of_a_code_is_its_name_in_small_letters():
 
 def test_waiting_helps_only_where_it_says_so():
     transient = {code for code, words in WORDS.items() if words.transient}
-    assert transient == {Code.BEFORE_DEADLINE, Code.BUSY, Code.STORE_UNAVAILABLE}
+    assert transient == {Code.BEFORE_DEADLINE, Code.OFFER_TOO_LOW, Code.BUSY, Code.STORE_UNAVAILABLE}
 
 
 FACTS = {
@@ -44,6 +44,12 @@ FACTS = {
     "missing": ["rust", "sql"],
     "max_price": "9.5",
     "limit": 100,
+    "offered": "4",
+    "rises": "; it never gets there",
+    "standing": "7",
+    "decrement": "0.5",
+    "score": "6.8",
+    "most": "6.5",
 }
 
 

@@ -314,3 +314,70 @@ async def test_reading_changes_nothing(mode):
         await shop.ask("preview_award", agent="buyer", auction_id=auction_id)
         assert await contents(shop.store) == before
         assert shop.clock.now() == NOON.replace(minute=1)
+
+
+@MODES
+async def test_in_an_open_auction_a_bid_is_answered_with_its_rank(mode):
+    async with market(mode) as shop:
+        rule = {"by": 60, "within": 30, "min_decrement": 0.5}
+        auction_id = await shop.create(format="open", closes_in=100, extension=rule)
+        first = await shop.ask("submit_bid", agent="p", auction_id=auction_id, cost=5)
+        assert (first["rank"], "closes_at" in first) == (1, False)
+        text, second = await shop.both("submit_bid", agent="q", auction_id=auction_id, cost=6)
+        assert second["rank"] == 2
+        assert "Rank 2 of 2 bids." in text
+        assert text.endswith(
+            "Next: submit_bid with a lower cost to improve your rank; inbox with wait says whether you won."
+        )
+        shop.clock.wait(80)
+        text, third = await shop.both("submit_bid", agent="q", auction_id=auction_id, cost=4)
+        assert (third["rank"], third["closes_at"]) == (1, "2026-11-23T12:02:40Z")
+        assert "You took the lead late, so bidding now ends at 2026-11-23T12:02:40Z." in text
+        seen = await shop.ask("get_auction", agent="p", auction_id=auction_id)
+        assert (seen["format"], seen["own_bid"]["rank"], seen["closes_at"]) == (
+            "open",
+            2,
+            "2026-11-23T12:02:40Z",
+        )
+        assert seen["extension"] == rule
+        news = {row["what"] for row in (await shop.ask("inbox", agent="p"))["news"]}
+        assert {"outbid", "deadline_extended"} <= news
+        (row,) = (await shop.ask("list_auctions"))["auctions"]
+        assert (row["format"], row["closes_at"]) == ("open", "2026-11-23T12:02:40Z")
+
+
+@MODES
+async def test_a_dutch_auction_is_decided_by_the_first_who_takes_its_offer(mode):
+    async with market(mode) as shop:
+        rule = {"start": 2, "step": 1.5, "every": 10}
+        text, made = await shop.both(
+            "create_auction", agent="buyer", task="t", format="dutch", max_price=6, schedule=rule
+        )
+        assert "The first provider to take the offer wins, at once" in text
+        auction_id = made["auction_id"]
+        shop.clock.wait(10)
+        text, seen = await shop.both("get_auction", auction_id=auction_id)
+        assert (seen["offered"], seen["schedule"]) == (3.5, rule)
+        assert "rises by 1.5 every 10 seconds up to max_price, now 3.5" in text
+        text, won = await shop.both("submit_bid", agent="p", auction_id=auction_id, take=True, at_least=3)
+        assert (won["status"], won["payment"], won["cost"]) == ("won", 3.5, 3.5)
+        assert text.startswith(f"Taken: you won {auction_id} and are paid 3.5 credits.")
+        text, after = await shop.both("get_auction", auction_id=auction_id)
+        assert (after["status"], after["winners"][0]["payment"]) == ("awarded", 3.5)
+        (news,) = (await shop.ask("inbox", agent="buyer"))["news"]
+        assert (news["what"], news["id"]) == ("offer_taken", auction_id)
+        await shop.ask("report_outcome", agent="buyer", auction_id=auction_id, success=True)
+
+
+@MODES
+async def test_a_loser_learns_its_threshold_under_any_rule_where_the_auction_reveals_it(mode):
+    async with market(mode) as shop:
+        told = {}
+        for reveal in ("payments", "threshold"):
+            auction_id = await shop.create(payment_rule="second_price", reveal=reveal)
+            for agent, cost in (("p", 5), ("q", 7)):
+                await shop.bid(auction_id, agent, cost)
+            await shop.ask("award", agent="buyer", auction_id=auction_id)
+            own = (await shop.ask("get_auction", agent="q", auction_id=auction_id))["own_bid"]
+            told[reveal] = own.get("winning_threshold")
+        assert told == {"payments": None, "threshold": 5}

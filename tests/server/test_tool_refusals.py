@@ -57,6 +57,12 @@ async def a_busy_market(shop: Shop) -> dict[str, str]:
     asked = {"agent": "q", "resource": "gpu", "quantity": 2, "unit_price": 4}
     ids["offer"] = (await shop.ask("offer_resources", **asked))["offer_id"]
     await shop.ask("request_resources", agent="p", resource="cpu", quantity=1)
+    rule = {"start": 1, "step": 1, "every": 10}
+    for name in ("dutch", "taken"):
+        ids[name] = await shop.create(format="dutch", schedule=rule, max_price=10)
+    await shop.ask("submit_bid", agent="p", auction_id=ids["taken"], take=True)
+    ids["ranked"] = await shop.create(format="open")
+    ids["leading"] = await shop.bid(ids["ranked"], "p", 5)
     shop.clock.wait(60)
     return ids
 
@@ -103,6 +109,13 @@ CALLS = {
     ("submit_bid", "agent=q auction_id={invited} cost=1"): "not_invited",
     ("submit_bid", "agent=acme auction_id={invited} cost=1"): "not_invited",
     # The state it is in
+    ("submit_bid", "agent=q auction_id={taken} take=true"): "already_taken",
+    ("withdraw", "agent=p id={leading}"): "leading_bid",
+    ("submit_bid", "agent=p auction_id={ranked} cost=5"): "bid_not_improved",
+    ("submit_bid", "agent=q auction_id={ranked} cost=5 valid_for=9"): "must_bind",
+    ("submit_bid", "agent=q auction_id={ranked} take=true"): "nothing_to_take",
+    ("submit_bid", "agent=q auction_id={dutch} cost=5"): "take_required",
+    ("submit_bid", "agent=q auction_id={dutch} take=true at_least=9"): "offer_too_low",
     ("submit_bid", "agent=p auction_id={closed} cost=1"): "auction_closed",
     ("withdraw", "agent=p id={bid of p in closed}"): "auction_closed",
     ("close_auction", "agent=buyer auction_id={closed}"): "auction_closed",

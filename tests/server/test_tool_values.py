@@ -175,7 +175,7 @@ async def test_each_refusal_names_the_rule_in_words(mode):
             assert (refusal["message"], refusal["next"]) == (message, f"correct {field} and repeat the call")
         assert (await shop.refusal("submit_bid", agent="p", auction_id="auc_t1"))[
             "message"
-        ] == "cost: is required"
+        ] == "cost: is required; to take what a Dutch auction offers, give take: true instead"
 
 
 async def test_a_text_that_is_too_long_is_measured_in_characters():
