@@ -59,7 +59,16 @@ def run(options: argparse.Namespace) -> int:
                 anyio.run(_play, _Stage(server, db, log), options.keep)
             except Exception as failure:
                 raise Stop(_explained(failure, log)) from failure
+        if options.keep:
+            anyio.run(_fold, db)
     return 0
+
+
+async def _fold(db: Path) -> None:
+    """Leave one file: where all servers ended at once, none was the last to fold the journal into it."""
+    from server.bootstrap import open_store
+
+    await open_store(str(db)).close()
 
 
 def _explained(error: BaseException, log: TextIO) -> str:
