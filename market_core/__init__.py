@@ -13,11 +13,20 @@ ids and chance come in as `Facts`, so the same events always give the same state
 is exact (`values`); scores are in credits and lower is better; ties fall by a nonce that was committed to
 before anybody bid (`mechanisms.scoring`); what one agent may see is `observation`.
 
-Read in this order: values, commands, events, rejections, lifecycle, mechanisms, auction, resource, agent,
-handle, observation, market. Embed it with `Market`, or its two faces `ReverseAuction` and `DemandAggregator`.
+Read in this order: values, commands, events, rejections, lifecycle, mechanisms, auction, sets, awards,
+auction_rules, resource, agent, handle, observation, market. Embed it with `Market`, or its two faces `ReverseAuction` and `DemandAggregator`.
 """
 
-from market_core.commands import Condition, Requirements, Scoring
+from market_core.commands import (
+    Condition,
+    Constraints,
+    Extension,
+    Lot,
+    Requirements,
+    Schedule,
+    Scoring,
+    Tier,
+)
 from market_core.market import (
     Aggregation,
     AuctionRequest,
@@ -36,10 +45,15 @@ __all__ = [
     "Bid",
     "Code",
     "Condition",
+    "Constraints",
     "DemandAggregator",
+    "Extension",
+    "Lot",
     "Market",
     "Rejection",
     "Requirements",
     "ReverseAuction",
+    "Schedule",
     "Scoring",
+    "Tier",
 ]

@@ -3,10 +3,9 @@
 What an agent may do to it is in `auction_rules`, who wins in `awards`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
 
 from market_core.events import (
     AuctionAwarded,
@@ -24,43 +23,35 @@ from market_core.rejections import Code, Rejection
 
 MOST_BIDS = 200_000
 """Standing bids an auction takes."""
+MOST_BIDS_FOR_SETS = 10_000
+"""The same where sets of bids are searched: units and lots."""
+MOST_OWN_BIDS = 50
+"""Standing bids of one bidder in an auction with lots."""
 MOST_EXTENSIONS = 20
 """Times that the deadline of an open auction moves."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ranked:
-    """The bids that count, best first, and what the rule makes of them.
-
-    `runner_up` is the best bid of another owner than the winner's; `payment` is in credits.
-    """
-
-    bids: tuple[BidSubmitted, ...]
-    runner_up: BidSubmitted | None
-    payment: Decimal | None
-
-    @property
-    def winner(self) -> BidSubmitted | None:
-        """The best bid, if there is any."""
-        return self.bids[0] if self.bids else None
-
-
 @dataclass(slots=True)
 class Auction:
-    """An auction; `created` is None until it exists. `bids` holds each bidder's standing bid."""
+    """An auction; `created` is None until it exists.
+
+    `bids` holds the standing bids by `slot`: a bidder has one, or with lots one for each set of them. `slot_of`
+    tells the slot of every bid there ever was.
+    """
 
     created: AuctionCreated | None = None
     status: AuctionStatus = "open"
     closed_at: datetime | None = None
     after_closing: bool = False
     bids: dict[str, BidSubmitted] = field(default_factory=dict)
-    bidder_of: dict[str, str] = field(default_factory=dict)
+    slot_of: dict[str, str] = field(default_factory=dict)
     withdrawn: set[str] = field(default_factory=set)
     award: AuctionAwarded | None = None
-    outcome: OutcomeReported | None = None
+    outcomes: dict[str, OutcomeReported] = field(default_factory=dict)  # by provider
     extended_to: datetime | None = None
     extensions: int = 0
-    final: Ranked | None = field(default=None, compare=False, repr=False)  # what `final_ranking` remembers
+    final: tuple[BidSubmitted, ...] | None = field(default=None, compare=False, repr=False)
+    """What `awards.final_ranking` remembers."""
 
     @property
     def terms(self) -> AuctionCreated:
@@ -73,6 +64,25 @@ class Auction:
     def closes_at(self) -> datetime | None:
         """The deadline as it stands, None without one."""
         return self.extended_to or self.terms.closes_at
+
+
+def slot(bidder: str, lots: Iterable[str] = ()) -> str:
+    """Return the place of a bid: a new one in the same place replaces it."""
+    return "\n".join((bidder, *sorted(lots)))
+
+
+def bidder_of(auction: Auction, bid_id: str) -> str | None:
+    """Return whose bid it is or was, None for no bid of this auction."""
+    place = auction.slot_of.get(bid_id)
+    return None if place is None else place.partition("\n")[0]
+
+
+def bids_of(auction: Auction, bidder: str) -> tuple[BidSubmitted, ...]:
+    """Return the standing bids of a bidder, oldest place first."""
+    if auction.created is not None and not auction.terms.lots:
+        own = auction.bids.get(bidder)
+        return () if own is None else (own,)
+    return tuple(bid for bid in auction.bids.values() if bid.bidder == bidder)
 
 
 def status_at(auction: Auction, now: datetime) -> AuctionStatus:
@@ -110,12 +120,15 @@ def _created(auction: Auction, event: AuctionCreated) -> None:
 
 
 def _bid(auction: Auction, event: BidSubmitted) -> None:
-    auction.bids[event.bidder] = event
-    auction.bidder_of[event.bid_id] = event.bidder
+    place = slot(event.bidder, event.lots)
+    if event.replaced and auction.slot_of[event.replaced] != place:
+        del auction.bids[auction.slot_of[event.replaced]]
+    auction.bids[place] = event
+    auction.slot_of[event.bid_id] = place
 
 
 def _bid_withdrawn(auction: Auction, event: BidWithdrawn) -> None:
-    del auction.bids[event.bidder]
+    del auction.bids[auction.slot_of[event.bid_id]]
     auction.withdrawn.add(event.bid_id)
 
 
@@ -137,7 +150,7 @@ def _awarded(auction: Auction, event: AuctionAwarded) -> None:
 
 
 def _outcome(auction: Auction, event: OutcomeReported) -> None:
-    auction.outcome = event
+    auction.outcomes[event.provider] = event
 
 
 _EVOLVE: Mapping[type, Callable[..., None]] = {

@@ -6,7 +6,19 @@ from decimal import Decimal
 from functools import singledispatch
 
 from market_core.agent import Agent
-from market_core.auction import MOST_BIDS, MOST_EXTENSIONS, Auction, deadline_passed, invited_bids, status_at
+from market_core.auction import (
+    MOST_BIDS,
+    MOST_BIDS_FOR_SETS,
+    MOST_EXTENSIONS,
+    MOST_OWN_BIDS,
+    Auction,
+    bidder_of,
+    bids_of,
+    deadline_passed,
+    invited_bids,
+    slot,
+    status_at,
+)
 from market_core.awards import awarded, leader, leads, offer, offered_from, taken_by
 from market_core.commands import (
     AwardAuction,
@@ -18,7 +30,7 @@ from market_core.commands import (
     SubmitBid,
     Withdraw,
 )
-from market_core.eligibility import bid_score, eligible_attributes
+from market_core.eligibility import bid_score, eligible_attributes, sold
 from market_core.events import (
     AuctionCancelled,
     AuctionClosed,
@@ -34,7 +46,7 @@ from market_core.facts import Facts
 from market_core.lifecycle import AuctionMove, check_move
 from market_core.mechanisms import scoring
 from market_core.rejections import Code, Rejection
-from market_core.values import MARKET, bid_id_in, from_micros, micros, owner_of, plain, shown
+from market_core.values import MARKET, bid_id_in, from_micros, micros, owner_of, plain, shown, total
 
 
 @singledispatch
@@ -73,6 +85,11 @@ def _(command: CreateAuction, auction: Auction, facts: Facts, provider: Agent) -
             command.extension,
             command.schedule,
             command.reveal,
+            command.quantity,
+            command.lots,
+            command.bids_combine,
+            command.constraints,
+            command.if_unproved,
         )
     ]
 
@@ -108,7 +125,7 @@ def _(command: SubmitBid, auction: Auction, facts: Facts, provider: Agent) -> li
         raise Rejection(Code.ALREADY_TAKEN)
     _check_takes_bids(auction, "bid", facts.now)
     if command.replaces:
-        _check_stands(command.replaces, auction, auction.bids.get(command.agent))
+        _check_stands(command.replaces, auction)
     _check_in_time(auction, facts.now)
     if terms.schedule is not None:
         return _take(command, auction, facts, provider)
@@ -124,14 +141,16 @@ def _bid(command: SubmitBid, auction: Auction, facts: Facts, provider: Agent) ->
     """Return the bid that `command`, which has a cost, makes."""
     terms = auction.terms
     assert command.cost is not None  # SubmitBid has checked that it asks or takes
-    standing = auction.bids.get(command.agent)
+    standing = auction.bids.get(slot(command.agent, command.lots))
     valid_until = deadline(None, command.valid_for, facts, "", "valid_for")
+    units = sold(command, terms)
     attributes = eligible_attributes(command, terms, provider)
     score = bid_score(command, terms, attributes)
     if terms.format == "open" and standing is not None:
         _check_improves(score, standing, terms)
-    if standing is None and len(auction.bids) >= MOST_BIDS:
-        raise Rejection(Code.TOO_MANY_BIDS, limit=MOST_BIDS)
+    replaced = command.replaces or (standing.bid_id if standing else "")
+    if not replaced:
+        _check_room(command, auction)
     return BidSubmitted(
         facts.now,
         bid_id_in(terms.auction_id, facts.token),
@@ -143,8 +162,19 @@ def _bid(command: SubmitBid, auction: Auction, facts: Facts, provider: Agent) ->
         command.note,
         valid_until,
         score,
-        standing.bid_id if standing else "",
+        replaced,
+        units=units,
+        lots=tuple(sorted(command.lots)),
+        at_most=command.at_most,
     )
+
+
+def _check_room(command: SubmitBid, auction: Auction) -> None:
+    most = MOST_BIDS if auction.terms.mechanism == "single" else MOST_BIDS_FOR_SETS
+    if len(auction.bids) >= most:
+        raise Rejection(Code.TOO_MANY_BIDS, limit=most)
+    if auction.terms.lots and len(bids_of(auction, command.agent)) >= MOST_OWN_BIDS:
+        raise Rejection(Code.TOO_MANY_OWN_BIDS, limit=MOST_OWN_BIDS)
 
 
 # Open auctions
@@ -217,15 +247,16 @@ def _check_replaces_own(command: SubmitBid, auction: Auction) -> None:
 
 def _check_own(bid_id: str, auction: Auction, agent: str) -> None:
     """Another's bid is an unknown one, except the winner's, which everybody can see."""
-    if auction.bidder_of.get(bid_id) != agent:
+    if bidder_of(auction, bid_id) != agent:
         winners = auction.award.winners if auction.award else ()
         public = any(winner.bid_id == bid_id for winner in winners)
         raise Rejection(Code.NOT_YOUR_BID if public else Code.UNKNOWN_ID)
 
 
-def _check_stands(bid_id: str, auction: Auction, standing: BidSubmitted | None) -> None:
+def _check_stands(bid_id: str, auction: Auction) -> None:
     if bid_id in auction.withdrawn:
         raise Rejection(Code.BID_WITHDRAWN)
+    standing = auction.bids.get(auction.slot_of[bid_id])
     if standing is None or standing.bid_id != bid_id:
         raise Rejection(Code.BID_REPLACED)
 
@@ -251,14 +282,13 @@ def _(command: Withdraw, auction: Auction, facts: Facts, provider: Agent) -> lis
     if auction.created is None:
         raise Rejection(Code.UNKNOWN_ID)
     _check_own(command.id, auction, command.agent)
-    bidder = command.agent
     _check_takes_bids(auction, "withdraw_bid", facts.now)
-    _check_stands(command.id, auction, auction.bids.get(bidder))
+    _check_stands(command.id, auction)
     _check_in_time(auction, facts.now)
     ahead = leader(auction) if auction.terms.format == "open" else None
     if ahead is not None and ahead.bid_id == command.id:
         raise Rejection(Code.LEADING_BID)
-    return [BidWithdrawn(facts.now, command.id, bidder)]
+    return [BidWithdrawn(facts.now, command.id, command.agent)]
 
 
 def _cancel(command: Withdraw, auction: Auction, facts: Facts) -> list[Event]:
@@ -311,35 +341,50 @@ def _(command: AwardAuction, auction: Auction, facts: Facts, provider: Agent) ->
         closing = [AuctionClosed(facts.now, command.agent)]
     elif auction.status == "open":
         closing = [AuctionClosed(facts.now, MARKET)]
-    return [*closing, awarded(auction, facts.now)]
+    return [*closing, awarded(auction, facts)]
 
 
 @decide.register
-def _(command: ReportOutcome, auction: Auction, facts: Facts, provider: Agent) -> list[Event]:
+def _(command: ReportOutcome, auction: Auction, facts: Facts, _provider: Agent) -> list[Event]:
     _check_buyer(command, auction)
     check_move(status_at(auction, facts.now), "report")
-    if auction.outcome is not None:
+    provider = _reported_on(command, auction)
+    if provider in auction.outcomes:
         raise Rejection(Code.OUTCOME_REPORTED)
     assert auction.award is not None  # the status says awarded
-    winner = auction.award.winners[0]
-    bid = auction.bids[winner.agent]
+    won = [winner for winner in auction.award.winners if winner.agent == provider]
+    bids = [auction.bids[auction.slot_of[winner.bid_id]] for winner in won]
+    times = [bid.estimated_time for bid in bids if bid.estimated_time is not None]
+    qualities = [bid.quality for bid in bids if bid.quality is not None]
     return [
         OutcomeReported(
             facts.now,
             auction.terms.auction_id,
             command.agent,
-            winner.agent,
+            provider,
             command.success,
             command.actual_time,
             command.quality,
             command.note,
             command.reference,
-            winner.payment,
-            bid.estimated_time,
-            bid.quality,
+            total(winner.payment for winner in won),
+            max(times, default=None),
+            max(qualities, default=None),
             auction.terms.requirements.capabilities,
         )
     ]
+
+
+def _reported_on(command: ReportOutcome, auction: Auction) -> str:
+    """Return the winner that a report is about: the one named, or the only one."""
+    assert auction.award is not None  # the status says awarded
+    winners = list(dict.fromkeys(winner.agent for winner in auction.award.winners))
+    if command.provider is None and len(winners) > 1:
+        raise Rejection(Code.PROVIDER_REQUIRED)
+    named = command.provider or winners[0]
+    if named not in winners:
+        raise Rejection(Code.PROVIDER_REQUIRED)
+    return named
 
 
 @decide.register

@@ -1,76 +1,168 @@
 """Who wins an auction and what is paid: its bids, handed to the mechanism that its terms ask for."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from market_core.auction import Auction, Ranked, binding
+from market_core import sets
+from market_core.auction import Auction, binding
 from market_core.canonical import canonical, digest
 from market_core.commands import PaymentRule
-from market_core.events import AuctionAwarded, AuctionCreated, BidSubmitted, Winner
-from market_core.mechanisms import dutch, scoring, single
+from market_core.events import AuctionAwarded, AuctionCreated, BidSubmitted, Proof, Winner
+from market_core.facts import Facts
+from market_core.mechanisms import dutch, single
+from market_core.mechanisms.solve import Question
+from market_core.rejections import Code, Rejection
+from market_core.sets import tie_key
 from market_core.values import from_micros, micros, owner_of
 
 
-def rank(auction: Auction, now: datetime, payment_rule: PaymentRule | None = None) -> Ranked:
-    """Return the ranking of the bids that bind at `now`, and the payment under `payment_rule`.
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What a mechanism makes of the bids that count.
 
-    The default is the auction's own rule. Bids whose validity is over do not count.
+    `runner_up` is the best bid of another owner than the winner's, where one wins all; `rule` the payment rule
+    applied; `unbought` units and lots stay without a bid.
     """
-    terms = auction.terms
-    bids = binding(auction, now)
-    scores = [micros(bid.score) for bid in bids]
-    costs = [micros(bid.cost) for bid in bids]
-    order = single.ranking(scores, lambda position: _tie_key(terms, bids[position]))
-    limit = None if terms.max_price is None else micros(terms.max_price)
-    owners = [owner_of(bid.bidder) for bid in bids]
-    decision = single.decide(costs, scores, order, payment_rule or terms.payment_rule, limit, owners)
-    if decision is None:
-        return Ranked((), None, None)
-    runner_up = None if decision.runner_up is None else bids[decision.runner_up]
-    return Ranked(tuple(bids[i] for i in order), runner_up, from_micros(decision.payment))
+
+    winners: tuple[Winner, ...]
+    rule: PaymentRule
+    mechanism: str
+    runner_up: BidSubmitted | None = None
+    unbought: int = 0
+    unbought_lots: tuple[str, ...] = ()
+    proof: Proof | None = None
 
 
-def final_ranking(auction: Auction) -> Ranked:
+def decide(auction: Auction, facts: Facts, rule: PaymentRule | None = None) -> Decided:
+    """Return what the auction's mechanism makes of the bids that bind now, under its own rule or another.
+
+    Where sets of bids are searched, `facts.solution` is the answer to `question`, if it takes long. Raises the
+    Rejection that says why there is no decision.
+    """
+    if auction.terms.mechanism in ("units", "lots"):
+        return _of_sets(auction, facts, rule or auction.terms.payment_rule)
+    return _of_one(auction, facts.now, rule or auction.terms.payment_rule)
+
+
+def _of_one(auction: Auction, now: datetime, rule: PaymentRule) -> Decided:
+    assert rule in ("pay_as_bid", "second_price")  # CreateAuction offers no other for one winner, but vcg
+    terms, bids = auction.terms, binding(auction, now)
+    order = single.ranking(
+        [micros(bid.score) for bid in bids], lambda position: tie_key(terms, bids[position])
+    )
+    made = single.decide(
+        [micros(bid.cost) for bid in bids],
+        [micros(bid.score) for bid in bids],
+        order,
+        rule,
+        None if terms.max_price is None else micros(terms.max_price),
+        [owner_of(bid.bidder) for bid in bids],
+    )
+    if made is None:
+        return Decided((), rule, single.MECHANISM)
+    best = bids[made.winner]
+    winner = Winner(best.bidder, best.bid_id, best.cost, from_micros(made.payment), best.score)
+    return Decided(
+        (winner,), rule, single.MECHANISM, None if made.runner_up is None else bids[made.runner_up]
+    )
+
+
+def _of_sets(auction: Auction, facts: Facts, rule: PaymentRule) -> Decided:
+    asked = sets.question(auction.terms, binding(auction, facts.now), rule)
+    solution = facts.solution
+    if solution is None or not sets.answers(solution, asked):
+        if not (facts.may_solve or sets.is_small(asked)):
+            raise Rejection(Code.BUSY)  # the bids are others than those that were solved for
+        solution = sets.solved(asked)
+    bids = [auction.bids[auction.slot_of[bid_id]] for bid_id in asked.bids]
+    return Decided(
+        sets.winners(bids, asked, solution),
+        solution.rule,
+        sets.MECHANISMS[auction.terms.mechanism],
+        unbought=sets.unbought(asked, solution),
+        unbought_lots=sets.unbought_lots(auction.terms, solution),
+        proof=sets.proof(solution),
+    )
+
+
+def question(auction: Auction, now: datetime, rule: PaymentRule | None = None) -> Question | None:
+    """Return what must be solved to decide the auction; None where deciding is quick anyway."""
+    if auction.terms.mechanism not in ("units", "lots"):
+        return None
+    asked = sets.question(auction.terms, binding(auction, now), rule or auction.terms.payment_rule)
+    return None if sets.is_small(asked) else asked
+
+
+def awarded(auction: Auction, facts: Facts) -> AuctionAwarded:
+    """Return the decision on the bids that bind now, for good."""
+    made = decide(auction, facts)
+    ranked = ranking(auction, facts.now, made.winners)
+    return AuctionAwarded(
+        facts.now,
+        made.winners,
+        made.runner_up.score if made.runner_up else None,
+        len(ranked),
+        digest(canonical([[bid.bid_id, bid.score] for bid in ranked])),
+        made.mechanism,
+        None if made.rule == auction.terms.payment_rule else made.rule,
+        made.unbought,
+        made.unbought_lots,
+        made.proof,
+    )
+
+
+def ranking(auction: Auction, now: datetime, winners: Sequence[Winner]) -> tuple[BidSubmitted, ...]:
+    """Return the bids that bind at `now`, best first: the winners, then the others, each by score and tie key."""
+    terms, bids = auction.terms, binding(auction, now)
+    order = single.ranking(
+        [micros(bid.score) for bid in bids], lambda position: tie_key(terms, bids[position])
+    )
+    won = {winner.bid_id for winner in winners}
+    return tuple(sorted((bids[position] for position in order), key=lambda bid: bid.bid_id not in won))
+
+
+def fitting_rules(terms: AuctionCreated) -> tuple[PaymentRule, ...]:
+    """Return the payment rules that fit what the auction buys, its own first."""
+    rules: tuple[PaymentRule, ...]
+    match terms.mechanism:
+        case "lots":
+            rules = ("pay_as_bid", "vcg", "core")
+        case "units" if terms.quantity > 1:
+            rules = ("pay_as_bid", "uniform", "vcg")
+        case _:
+            rules = ("pay_as_bid", "second_price")
+    if terms.constraints.max_spend_share is not None:
+        rules = ("pay_as_bid",)  # with other rules a share of cost rewards lying
+    return tuple(sorted({*rules, terms.payment_rule}, key=lambda rule: (rule != terms.payment_rule, rule)))
+
+
+def threshold(auction: Auction, bid: BidSubmitted) -> Decimal | None:
+    """Return the cost below which a losing bid would have won, 0 where none would have.
+
+    None for a winner, and where it was not computed: it takes a solve where sets of bids win.
+    """
+    decided = auction.award
+    assert decided is not None  # asked only of awarded auctions
+    if not decided.winners or any(winner.bid_id == bid.bid_id for winner in decided.winners):
+        return None
+    if auction.terms.mechanism == "single":
+        least = micros(bid.cost) + micros(decided.winners[0].score) - micros(bid.score)
+        return from_micros(max(least, 0))
+    if auction.terms.mechanism == "dutch":
+        return None
+    bids = binding(auction, decided.at)
+    asked = sets.question(auction.terms, bids, "pay_as_bid")
+    return sets.threshold(asked, bids.index(bid)) if sets.is_small(asked) else None
+
+
+def final_ranking(auction: Auction) -> tuple[BidSubmitted, ...]:
     """Return the ranking behind the award of an awarded auction; it never changes, so it is made once."""
     assert auction.award is not None  # asked only of awarded auctions
     if auction.final is None:
-        auction.final = rank(auction, auction.award.at)
+        auction.final = ranking(auction, auction.award.at, auction.award.winners)
     return auction.final
-
-
-def _tie_key(terms: AuctionCreated, bid: BidSubmitted) -> str:
-    content = {
-        "cost": bid.cost,
-        "estimated_time": bid.estimated_time,
-        "quality": bid.quality,
-        "attributes": bid.attributes,
-    }
-    return scoring.tie_key(terms.nonce, terms.auction_id, bid.bidder, content)
-
-
-def awarded(auction: Auction, now: datetime) -> AuctionAwarded:
-    """Return the decision on the bids that bind at `now`."""
-    ranked = rank(auction, now)
-    winners: tuple[Winner, ...] = ()
-    best = ranked.winner
-    if best is not None:
-        assert ranked.payment is not None  # somebody wins, so something is paid
-        winners = (Winner(best.bidder, best.bid_id, best.cost, ranked.payment, best.score),)
-    return AuctionAwarded(
-        now,
-        winners,
-        ranked.runner_up.score if ranked.runner_up else None,
-        len(ranked.bids),
-        digest(canonical([[bid.bid_id, bid.score] for bid in ranked.bids])),
-        single.MECHANISM,
-    )
-
-
-def taken_by(winner: Winner, now: datetime) -> AuctionAwarded:
-    """Return the decision of a Dutch auction: the first to take the offer wins it."""
-    return AuctionAwarded(
-        now, (winner,), None, 1, digest(canonical([[winner.bid_id, winner.score]])), dutch.MECHANISM
-    )
 
 
 # While an open auction is open
@@ -80,7 +172,7 @@ def leads(terms: AuctionCreated, bid: BidSubmitted, other: BidSubmitted) -> bool
     """Return whether `bid` comes before `other`: by score, then by the committed tie-break."""
     if bid.score != other.score:
         return bid.score < other.score
-    return _tie_key(terms, bid) < _tie_key(terms, other)
+    return tie_key(terms, bid) < tie_key(terms, other)
 
 
 def leader(auction: Auction) -> BidSubmitted | None:
@@ -118,3 +210,10 @@ def _steps(terms: AuctionCreated) -> tuple[int, int, int, int]:
     assert rule is not None  # CreateAuction asks for both in a Dutch auction
     assert terms.max_price is not None
     return micros(rule.start), micros(rule.step), micros(rule.every), micros(terms.max_price)
+
+
+def taken_by(winner: Winner, now: datetime) -> AuctionAwarded:
+    """Return the decision of a Dutch auction: the first to take the offer wins it."""
+    return AuctionAwarded(
+        now, (winner,), None, 1, digest(canonical([[winner.bid_id, winner.score]])), dutch.MECHANISM
+    )

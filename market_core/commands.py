@@ -5,6 +5,7 @@ A command that exists holds only valid values (`values`); whether the market agr
 """
 
 from decimal import Decimal
+from itertools import pairwise
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -28,6 +29,7 @@ from market_core.values import (
     Name,
     ObjectId,
     PositiveMoney,
+    PositiveShare,
     Quantity,
     Scalar,
     Share,
@@ -37,9 +39,17 @@ from market_core.values import (
     name_of,
 )
 
-PaymentRule = Literal["pay_as_bid", "second_price"]
+PaymentRule = Literal["pay_as_bid", "second_price", "uniform", "vcg", "core"]
 Format = Literal["sealed", "open", "dutch"]
 Reveal = Literal["payments", "threshold"]
+Combine = Literal["xor", "or"]
+TierKind = Literal["all_units", "incremental"]
+IfUnproved = Literal["refuse", "pay_as_bid"]
+MOST_UNITS = 1_000_000
+"""Units an auction may ask for."""
+MOST_LOTS = 500
+"""Lots an auction may have."""
+Units = Annotated[int, Field(ge=1, le=MOST_UNITS)]
 
 
 class Model(BaseModel):
@@ -181,6 +191,45 @@ class Schedule(Model):
     every: Annotated[Duration, Field(description="seconds between steps")]
 
 
+class Lot(Model):
+    """A part of an auction that can be won separately."""
+
+    id: Annotated[Name, Field(description="how bids name it, such as roof")]
+    max_price: Annotated[
+        PositiveMoney | None,
+        Field(description="credits at which you would rather leave it; Default: bought if at all possible"),
+    ] = None
+
+
+class Constraints(Model):
+    """What the buyer asks of the winners together; they apply to what is bought."""
+
+    max_winners: Annotated[int | None, Field(ge=1, le=10_000)] = None
+    min_winners: Annotated[int | None, Field(ge=1, le=10_000)] = None
+    max_share: Annotated[
+        PositiveShare | None, Field(description="most of the units or lots for one bidder, above 0 to 1")
+    ] = None
+    max_spend_share: Annotated[
+        PositiveShare | None, Field(description="most of the total cost for one; pay_as_bid only")
+    ] = None
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if self.max_winners is not None and (self.min_winners or 0) > self.max_winners:
+            raise wrong("min_winners", "must not be above max_winners")
+        return self
+
+
+NO_CONSTRAINTS = Constraints()
+
+
+class Tier(Model):
+    """From which unit on a bid has another unit cost."""
+
+    from_quantity: Annotated[int, Field(ge=2, le=MOST_UNITS, description="the first unit at this cost")]
+    cost: Annotated[Money, Field(description="credits per unit")]
+
+
 class Command(Model):
     """Somebody's request, with who makes it."""
 
@@ -198,15 +247,41 @@ class CreateAuction(Command):
         Requirements()
     )
     max_price: Annotated[
-        PositiveMoney | None, Field(description="the most you pay, credits; dearer bids are refused")
+        PositiveMoney | None,
+        Field(description="the most you pay, credits, per unit where quantity > 1; dearer bids are refused"),
     ] = None
+    quantity: Annotated[
+        Units,
+        Field(description="units of the same thing; several may win, costs and payments rules per unit"),
+    ] = 1
+    lots: Annotated[
+        tuple[Lot, ...],
+        Field(
+            strict=False,
+            max_length=MOST_LOTS,
+            description="[{id, max_price}]: parts that different bidders may win; bids are for sets of them",
+        ),
+    ] = ()
+    bids_combine: Annotated[
+        Combine,
+        Field(description="lots only. xor: at most one bid of a bidder wins. or: they add up"),
+    ] = "xor"
+    constraints: Annotated[
+        Constraints,
+        Field(description="of quantity or lots: {max_winners, min_winners, max_share, max_spend_share}"),
+    ] = NO_CONSTRAINTS
     payment_rule: Annotated[
         PaymentRule,
         Field(
-            description="pay_as_bid: the winner gets its cost. second_price: the cost at which it would "
-            "just still have won, so bidders do best to bid their true cost"
+            description="pay_as_bid: winners get their cost. second_price (one winner), vcg: what they would just "
+            "still have won at, so the true cost is the best bid. uniform (quantity): every unit the first "
+            "rejected cost. core (lots): near vcg, but nobody could have done it for less"
         ),
     ] = "pay_as_bid"
+    if_unproved: Annotated[
+        IfUnproved,
+        Field(description="pay_as_bid: fall back to it where vcg or core cannot be proved in time"),
+    ] = "refuse"
     format: Annotated[
         Format,
         Field(
@@ -223,7 +298,9 @@ class CreateAuction(Command):
     scoring: Annotated[
         Scoring,
         AfterValidator(_short),
-        Field(description="weights in credits; the bid with the lowest score wins. Default: cost only"),
+        Field(
+            description="weights in credits (per unit; per bid with lots); the lowest score wins. Default: cost only"
+        ),
     ] = Scoring()
     closes_in: Annotated[
         Duration | None, Field(description="seconds until bidding ends. Default: when you say")
@@ -238,22 +315,25 @@ class CreateAuction(Command):
     ] = "payments"
 
     @model_validator(mode="after")
-    def _one_deadline(self) -> Self:
+    def _fits_together(self) -> Self:
         if self.closes_in is not None and self.closes_at is not None:
             raise ValueError("give closes_in or closes_at, not both")
+        self._fits_its_format()
+        self._fits_what_is_bought()
+        self._fits_its_rule()
         return self
 
-    @model_validator(mode="after")
-    def _fits_its_format(self) -> Self:
+    def _fits_its_format(self) -> None:
         if self.extension is not None and self.format != "open":
             raise wrong("extension", "is for format open only")
         if self.extension is not None and self.closes_in is None and self.closes_at is None:
             raise wrong("extension", "needs a deadline to move: give closes_in or closes_at")
         if (self.schedule is not None) != (self.format == "dutch"):
             raise wrong("schedule", "is required with format dutch, and for it only")
+        if self.format != "sealed" and (self.lots or self.quantity > 1):
+            raise wrong("format", "must be sealed with quantity or lots: a rank among sets would mislead")
         if self.format == "dutch":
             self._fits_dutch()
-        return self
 
     def _fits_dutch(self) -> None:
         if self.max_price is None:
@@ -265,34 +345,93 @@ class CreateAuction(Command):
         if self.payment_rule != "pay_as_bid":
             raise wrong("payment_rule", "has no meaning with format dutch: the schedule sets the payment")
 
+    def _fits_what_is_bought(self) -> None:
+        if self.lots and self.quantity > 1:
+            raise wrong("quantity", "must be 1 with lots: make a lot of each unit, or ask for units alone")
+        if self.lots and self.max_price is not None:
+            raise wrong("max_price", "is given per lot: lots=[{id, max_price}]")
+        if len({lot.id for lot in self.lots}) < len(self.lots):
+            raise wrong("lots", "must have a different id each")
+        if self.bids_combine != "xor" and not self.lots:
+            raise wrong("bids_combine", "is for lots; without them a bidder has one bid")
+        if self.constraints != NO_CONSTRAINTS and not self.lots and self.quantity == 1:
+            raise wrong("constraints", "are for several winners: give quantity or lots")
+
+    def _fits_its_rule(self) -> None:
+        several = bool(self.lots) or self.quantity > 1
+        fitting: tuple[PaymentRule, ...] = ("pay_as_bid", "second_price", "vcg")
+        if several:
+            fitting = ("pay_as_bid", "vcg", "core") if self.lots else ("pay_as_bid", "uniform", "vcg")
+        if self.payment_rule not in fitting:
+            what = "with lots" if self.lots else "with quantity" if several else "with one winner"
+            raise wrong("payment_rule", f"must be one of {', '.join(fitting)} {what}")
+        if self.constraints.max_spend_share is not None and self.payment_rule != "pay_as_bid":
+            raise wrong(
+                "constraints.max_spend_share", "is for pay_as_bid only: under other rules it rewards lying"
+            )
+        if self.payment_rule == "uniform" and (
+            self.scoring != Scoring() or self.constraints != NO_CONSTRAINTS
+        ):
+            raise wrong(
+                "payment_rule", "uniform is for cost alone: leave scoring and constraints out, or use vcg"
+            )
+
 
 class SubmitBid(Command):
     """Make a binding offer in an auction, or replace one's own."""
 
-    auction_id: Annotated[ObjectId, Field(description="from list_auctions or inbox")]
+    auction_id: ObjectId
     cost: Annotated[
-        Money | None, Field(description="what you ask for the whole task, credits; required, except to take")
+        Money | None,
+        Field(description="credits asked: for all, or per unit; required except to take"),
     ] = None
-    take: Annotated[bool, Field(description="true: take what a Dutch auction offers now")] = False
-    at_least: Annotated[
-        Money | None, Field(description="with take: refused if the offer is below this, credits")
-    ] = None
-    estimated_time: Annotated[
-        Duration | None, Field(description="seconds; required where the auction prices time")
-    ] = None
-    quality: Annotated[
-        Share | None, Field(description="0 to 1; required where the auction prices quality")
-    ] = None
+    quantity: Annotated[Units | None, Field(description="most units you sell. Default: all")] = None
+    min_quantity: Annotated[Units, Field(description="none, or so many")] = 1
+    tiers: Annotated[
+        tuple[Tier, ...],
+        Field(strict=False, max_length=20, description="[{from_quantity, cost}]: unit costs from there on"),
+        WithJsonSchema({"type": "array", "items": {"type": "object"}}),
+    ] = ()
+    tier_kind: Annotated[TierKind, Field(description="a tier prices all units, or its own")] = "all_units"
+    lots: Annotated[
+        tuple[Name, ...],
+        Field(strict=False, max_length=MOST_LOTS, description="lots the cost is for, together"),
+    ] = ()
+    at_most: Annotated[int | None, Field(ge=1, le=MOST_LOTS, description="most lots in all your bids")] = None
+    take: Annotated[bool, Field(description="take a Dutch auction's offer")] = False
+    at_least: Annotated[Money | None, Field(description="least to take")] = None
+    estimated_time: Annotated[Duration | None, Field(description="seconds; required if priced")] = None
+    quality: Annotated[Share | None, Field(description="0 to 1; required if priced")] = None
     attributes: Annotated[
-        Attributes, Field(description="{name: value} the auction asks for; your agent card's are the default")
+        Attributes,
+        Field(description="{name: value}; your card's are the default"),
+        WithJsonSchema({"type": "object"}),
     ] = Field(default_factory=dict)
-    note: Annotated[LongText, Field(description="for people; never decides")] = ""
-    valid_for: Annotated[
-        Duration | None, Field(description="seconds this bid binds you. Default: until the award")
-    ] = None
-    replaces: Annotated[
-        str, Field(max_length=128, description="bid_id you mean to replace; refused if it no longer stands")
-    ] = ""
+    note: Annotated[LongText, Field(description="never decides")] = ""
+    valid_for: Annotated[Duration | None, Field(description="seconds it binds. Default: until the award")] = (
+        None
+    )
+    replaces: Annotated[str, Field(max_length=128, description="bid_id that must still stand")] = ""
+
+    @model_validator(mode="after")
+    def _tiers_go_on(self) -> Self:
+        starts = [tier.from_quantity for tier in self.tiers]
+        if any(later <= sooner for sooner, later in pairwise(starts)):
+            raise wrong("tiers", "must have strictly increasing from_quantity")
+        costs = [self.cost, *(tier.cost for tier in self.tiers)]
+        if self.tier_kind == "all_units" and any(
+            later >= sooner for sooner, later in pairwise(costs) if sooner is not None and later is not None
+        ):
+            raise wrong(
+                "tiers", "of all_units must fall: a dearer tier would be bought around; or use incremental"
+            )
+        if len(set(self.lots)) < len(self.lots):
+            raise wrong("lots", "must not name a lot twice")
+        if self.quantity is not None and self.min_quantity > self.quantity:
+            raise wrong("min_quantity", "must not be above quantity")
+        if self.quantity is not None and starts and starts[-1] > self.quantity:
+            raise wrong("tiers", "must begin within your quantity")
+        return self
 
     @model_validator(mode="after")
     def _asks_or_takes(self) -> Self:
@@ -331,6 +470,9 @@ class ReportOutcome(Command):
     """Say how the awarded work went."""
 
     auction_id: Annotated[ObjectId, Field(description="your awarded auction")]
+    provider: Annotated[
+        AgentId | None, Field(description="the winner it is about; required where there are several")
+    ] = None
     success: Annotated[bool, Field(description="was the work delivered as agreed")]
     actual_time: Annotated[Duration | None, Field(description="seconds it took")] = None
     quality: Annotated[Share | None, Field(description="0 to 1, as received")] = None

@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import pairwise
 
 from market_core.agent import Agent
 from market_core.commands import Condition, SubmitBid
-from market_core.events import Attributes, AuctionCreated, BidSubmitted
+from market_core.events import Attributes, AuctionCreated, BidSubmitted, UnitTerms
 from market_core.mechanisms import scoring
 from market_core.rejections import Code, Rejection
-from market_core.values import MICRO, from_micros, half_even, micros, plain
+from market_core.values import MICRO, TOTAL_LIMIT, from_micros, half_even, micros, plain, total
 
 SCORE_LIMIT = Decimal(100_000_000_000)
 """Scores stay below this, so that a cost and two scores together stay below the limit of totals."""
@@ -34,9 +35,66 @@ def eligible_attributes(command: SubmitBid, terms: AuctionCreated, provider: Age
     if terms.scoring.quality_price and command.quality is None:
         raise Rejection(Code.QUALITY_REQUIRED)
     assert command.cost is not None  # a take has got the offer as its cost
-    if terms.max_price is not None and command.cost > terms.max_price:
-        raise Rejection(Code.BID_ABOVE_MAX_PRICE, max_price=plain(terms.max_price))
+    dearest = max([command.cost, *(tier.cost for tier in command.tiers)])
+    most = _most(command, terms)
+    if most is not None and dearest > most:
+        raise Rejection(Code.BID_ABOVE_MAX_PRICE, max_price=plain(most))
+    if dearest * max(terms.quantity, command.quantity or 1) >= TOTAL_LIMIT:
+        raise Rejection(Code.TOTAL_OUT_OF_RANGE, limit=f"{TOTAL_LIMIT:,}")
     return attributes
+
+
+def _most(command: SubmitBid, terms: AuctionCreated) -> Decimal | None:
+    """Return the most that a bid may cost: max_price, for a set of lots the sum of theirs if all have one."""
+    if not terms.lots:
+        return terms.max_price
+    limits = [lot.max_price for lot in terms.lots if lot.id in command.lots]
+    return None if None in limits else total(limit for limit in limits if limit is not None)
+
+
+def sold(command: SubmitBid, terms: AuctionCreated) -> UnitTerms | None:
+    """Return what a bid says of units, None where the auction is not for several.
+
+    Raises the Rejection of what does not fit the auction: units or lots where it has none, lots it does not have.
+    """
+    if terms.lots:
+        if not command.lots:
+            raise Rejection(Code.LOTS_REQUIRED)
+        if missing := sorted(set(command.lots) - {lot.id for lot in terms.lots}):
+            raise Rejection(Code.UNKNOWN_LOT, missing=missing)
+    elif command.lots or command.at_most is not None:
+        field = "lots" if command.lots else "at_most"
+        raise Rejection(Code.FIELD_DOES_NOT_FIT, field=field, why="it has no lots")
+    if terms.quantity == 1:
+        for field in ("quantity", "min_quantity", "tiers"):
+            if getattr(command, field) not in (None, 1, ()):
+                raise Rejection(Code.FIELD_DOES_NOT_FIT, field=field, why="it is not for units of a quantity")
+        return None
+    if terms.payment_rule == "uniform":
+        _check_one_by_one(command)
+    quantity = command.quantity or max(terms.quantity, command.min_quantity, *_starts(command))
+    return UnitTerms(quantity, command.min_quantity, command.tiers, command.tier_kind)
+
+
+def _check_one_by_one(command: SubmitBid) -> None:
+    """Under uniform every unit competes alone: a bid that ties units together would leave the auction undecided."""
+    costs = [command.cost, *(tier.cost for tier in command.tiers)]
+    falls = any(
+        later < sooner for sooner, later in pairwise(costs) if sooner is not None and later is not None
+    )
+    if command.min_quantity > 1:
+        raise Rejection(Code.FIELD_DOES_NOT_FIT, field="min_quantity", why=_ONE_BY_ONE)
+    if command.tiers and (command.tier_kind == "all_units" or falls):
+        raise Rejection(
+            Code.FIELD_DOES_NOT_FIT, field="tiers", why=f"{_ONE_BY_ONE}: incremental tiers may rise"
+        )
+
+
+_ONE_BY_ONE = "uniform prices each unit alone"
+
+
+def _starts(command: SubmitBid) -> tuple[int, ...]:
+    return tuple(tier.from_quantity for tier in command.tiers) or (1,)
 
 
 def _meets(value: bool | int | float | str | None, condition: Condition) -> bool:
@@ -67,7 +125,7 @@ def bid_score(command: SubmitBid, terms: AuctionCreated, attributes: Attributes)
             bonus=_bonus(terms, attributes),
         )
     )
-    if abs(score) >= SCORE_LIMIT:
+    if abs(score) * terms.quantity >= SCORE_LIMIT:
         raise Rejection(Code.SCORE_OUT_OF_RANGE)
     return score
 

@@ -6,15 +6,23 @@ A form that is in a journal stays as it is; a new form gets a new version and an
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Literal
 
 from market_core.commands import (
+    NO_CONSTRAINTS,
+    Combine,
+    Constraints,
     Extension,
     Format,
+    IfUnproved,
+    Lot,
     PaymentRule,
     Requirements,
     Reveal,
     Schedule,
     Scoring,
+    Tier,
+    TierKind,
 )
 
 Attributes = dict[str, bool | int | float | str]
@@ -41,6 +49,31 @@ class AuctionCreated:
     extension: Extension | None = None
     schedule: Schedule | None = None
     reveal: Reveal = "payments"
+    quantity: int = 1
+    lots: tuple[Lot, ...] = ()
+    bids_combine: Combine = "xor"
+    constraints: Constraints = NO_CONSTRAINTS
+    if_unproved: IfUnproved = "refuse"
+
+    @property
+    def mechanism(self) -> Literal["single", "units", "lots", "dutch"]:
+        """Which mechanism decides it."""
+        if self.schedule is not None:
+            return "dutch"
+        if self.lots:
+            return "lots"
+        # With one winner vcg is the case of one unit: the buyer's max_price is the outside option.
+        return "units" if self.quantity > 1 or self.payment_rule == "vcg" else "single"
+
+
+@dataclass(frozen=True, slots=True)
+class UnitTerms:
+    """What a bid for units says of them: none, or `min_quantity` to `quantity`; the bid's cost is per unit."""
+
+    quantity: int
+    min_quantity: int
+    tiers: tuple[Tier, ...]
+    tier_kind: TierKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +96,9 @@ class BidSubmitted:
     score: Decimal
     replaced: str
     displaced: str = ""
+    units: UnitTerms | None = None
+    lots: tuple[str, ...] = ()
+    at_most: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +136,25 @@ class AuctionCancelled:
 
 @dataclass(frozen=True, slots=True)
 class Winner:
-    """One winner of an award. `cost` and `payment` are totals, in credits."""
+    """One winning bid of an award. `cost`, `payment` and `score` are totals for what it won, in credits."""
 
     agent: str
     bid_id: str
     cost: Decimal
     payment: Decimal
     score: Decimal
+    quantity: int = 1
+    lots: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """How far an award is proved best: no set of bids has a total score below `bound`; `gap` is what is open."""
+
+    status: Literal["optimal", "feasible"]
+    gap: Decimal
+    bound: Decimal
+    solver: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +162,8 @@ class AuctionAwarded:
     """The decision. Without winners the auction is unsold.
 
     `runner_up_score` is the score of the best bid of another owner, if there was one; `ranking_digest`
-    the SHA-256 of the canonical ranking [[bid_id, score], ...]; `mechanism` the rule's name and version.
+    the SHA-256 of the canonical ranking [[bid_id, score], ...]; `mechanism` the rule's name and version;
+    `payment_rule` the one applied where it is not the auction's own; `unbought` units and lots found no bid.
     """
 
     at: datetime
@@ -123,6 +172,10 @@ class AuctionAwarded:
     eligible: int
     ranking_digest: str
     mechanism: str
+    payment_rule: PaymentRule | None = None
+    unbought: int = 0
+    unbought_lots: tuple[str, ...] = ()
+    proof: Proof | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,15 +3,21 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from market_core.mechanisms.solve import Solution
+
 
 @dataclass(frozen=True, slots=True)
 class Facts:
     """`now` in UTC; `token`, the unguessable part of any id this command makes; `nonce`, 32 random bytes in hex.
 
     `clock` is False where nobody tells the time (the embedded market): then nothing may depend on it.
+    `solution` answers the question of an award that takes long to solve; it is checked, and solved again if it
+    is of other bids, which may take long, so only where `may_solve` allows it.
     """
 
     now: datetime
     token: str = ""
     nonce: str = ""
     clock: bool = True
+    solution: Solution | None = None
+    may_solve: bool = True

@@ -28,7 +28,7 @@ from market_core.commands import (
     SubmitBid,
     Withdraw,
 )
-from market_core.events import Event, ResourceCleared
+from market_core.events import Event, OutcomeReported, ResourceCleared
 from market_core.facts import Facts
 from market_core.rejections import Code, Rejection
 from market_core.resource import Resource
@@ -115,7 +115,9 @@ def _report_streams(command: ReportOutcome, found: States) -> tuple[str, ...]:
     stream = auction_stream(command.auction_id)
     match found.get(stream):
         case Auction(award=award) if award is not None:
-            return (stream, *(agent_stream(winner.agent) for winner in award.winners))
+            winners = {winner.agent for winner in award.winners}
+            about = {command.provider} & winners if command.provider else winners
+            return (stream, *(agent_stream(provider) for provider in about if len(about) == 1))
     return (stream,)
 
 
@@ -160,7 +162,9 @@ def _report(states: States, command: ReportOutcome, facts: Facts) -> Decision:
     assert isinstance(state, Auction)  # by its stream's name
     events = auction_rules.decide(command, state, facts, _NOBODY)
     assert state.award is not None  # else decide refused
-    return Decision({stream: events, agent_stream(state.award.winners[0].agent): list(events)})
+    (event,) = events
+    assert isinstance(event, OutcomeReported)  # what a report makes
+    return Decision({stream: events, agent_stream(event.provider): list(events)})
 
 
 def _aggregate(states: States, command: AggregateDemand, facts: Facts) -> Decision:

@@ -6,7 +6,7 @@ call `handle`, like the server does.
 
 from collections.abc import Callable, Mapping
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TypeVar
@@ -15,21 +15,32 @@ from pydantic import BaseModel, ValidationError
 
 from market_core.agent import Agent
 from market_core.auction import Auction
-from market_core.awards import rank
+from market_core.awards import final_ranking
 from market_core.canonical import digest
 from market_core.commands import (
+    NO_CONSTRAINTS,
     AggregateDemand,
     AnyCommand,
     AwardAuction,
     Bonus,
+    Combine,
     Condition,
+    Constraints,
     CreateAuction,
+    Extension,
+    Format,
+    IfUnproved,
+    Lot,
     OfferResources,
     PaymentRule,
     RequestResources,
     Requirements,
+    Reveal,
+    Schedule,
     Scoring,
     SubmitBid,
+    Tier,
+    TierKind,
     Withdraw,
 )
 from market_core.events import AuctionAwarded, BidSubmitted, DemandPosted, Fill, OfferPosted, Winner
@@ -211,29 +222,27 @@ class AuctionRequest:
     buyer: str = "buyer"
     description: str = ""
     max_price: Amount | None = None
+    quantity: int = 1
+    lots: tuple[Lot, ...] = ()
+    bids_combine: Combine = "xor"
+    constraints: Constraints = NO_CONSTRAINTS
     payment_rule: PaymentRule = "pay_as_bid"
+    if_unproved: IfUnproved = "refuse"
+    format: Format = "sealed"
+    extension: Extension | None = None
+    schedule: Schedule | None = None
     scoring: Scoring = field(default_factory=Scoring)
     closes_in: Amount | None = None
+    closes_at: datetime | None = None
     invite: tuple[str, ...] = ()
+    reveal: Reveal = "payments"
 
     def command(self) -> CreateAuction:
         """Return the request as the command that creates its auction."""
-        return _checked(
-            CreateAuction,
-            agent=self.buyer,
-            task=self.task,
-            description=self.description,
-            requirements=_checked(
-                Requirements,
-                capabilities=self.capabilities,
-                attributes={name: _optional(value) for name, value in self.requirements.items()},
-            ),
-            max_price=self.max_price,
-            payment_rule=self.payment_rule,
-            scoring=self.scoring,
-            closes_in=self.closes_in,
-            invite=self.invite,
-        )
+        said = {part.name: getattr(self, part.name) for part in fields(self)}
+        attributes = {name: _optional(value) for name, value in said.pop("requirements").items()}
+        asked = _checked(Requirements, capabilities=said.pop("capabilities"), attributes=attributes)
+        return _checked(CreateAuction, agent=said.pop("buyer"), requirements=asked, **said)
 
 
 def _optional(value: object) -> object:
@@ -254,14 +263,26 @@ def _checked(model: type[_M], **values: object) -> _M:
 
 @dataclass(frozen=True, kw_only=True)
 class Bid:
-    """A provider's offer: `cost` in credits, `estimated_time` in seconds, `quality` from 0 to 1."""
+    """A provider's offer: `cost` in credits, `estimated_time` in seconds, `quality` from 0 to 1.
+
+    The rest is as in `submit_bid`; without a cost it takes what a Dutch auction offers (`take`).
+    """
 
     agent: str
-    cost: Amount
+    cost: Amount | None = None
     estimated_time: Amount | None = None
     quality: Amount | None = None
     attributes: dict[str, Attribute] = field(default_factory=dict)
     note: str = ""
+    quantity: int | None = None
+    min_quantity: int = 1
+    tiers: tuple[Tier, ...] = ()
+    tier_kind: TierKind = "all_units"
+    lots: tuple[str, ...] = ()
+    at_most: int | None = None
+    take: bool = False
+    at_least: Amount | None = None
+    valid_for: Amount | None = None
 
 
 @dataclass(frozen=True)
@@ -287,7 +308,7 @@ class Award:
 
 
 class ReverseAuction:
-    """Sealed reverse auctions in process: `submit_bid` for each bid, then `award`.
+    """Reverse auctions in process: `submit_bid` for each bid, then `award`.
 
     >>> auction = ReverseAuction()
     >>> request = AuctionRequest(task="code_review", requirements={"language": "python"})
@@ -313,18 +334,10 @@ class ReverseAuction:
 
         Raises a Rejection that says why and what to do, with nothing changed.
         """
-        command = _checked(
-            SubmitBid,
-            auction_id=self.auction_id(request),
-            agent=bid.agent,
-            cost=bid.cost,
-            estimated_time=bid.estimated_time,
-            quality=bid.quality,
-            attributes=bid.attributes,
-            note=bid.note,
-        )
-        ((event,),) = self.market.execute(command).events.values()
-        assert isinstance(event, BidSubmitted)  # what a bid makes
+        said = {part.name: getattr(bid, part.name) for part in fields(bid)}
+        command = _checked(SubmitBid, auction_id=self.auction_id(request), **said)
+        ((event, *_),) = self.market.execute(command).events.values()
+        assert isinstance(event, BidSubmitted)  # what a bid makes first
         return event
 
     def withdraw(self, bid: BidSubmitted) -> None:
@@ -339,7 +352,7 @@ class ReverseAuction:
         assert isinstance(event, AuctionAwarded)  # what an award ends with
         auction = self.market.state(auction_stream(auction_id))
         assert isinstance(auction, Auction)  # by its stream's name
-        return Award(auction_id, event.winners, rank(auction, event.at).bids, auction.terms.nonce)
+        return Award(auction_id, event.winners, final_ranking(auction), auction.terms.nonce)
 
 
 # Demand for resources

@@ -5,17 +5,20 @@ their number; after the award everybody sees winner and payment, the buyer the r
 its own bid. A viewer of "" is the public.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
-from itertools import islice
 
+from market_core import awards
 from market_core.agent import Agent
-from market_core.auction import Auction, status_at
-from market_core.awards import final_ranking, offer, place, rank
+from market_core.auction import Auction, bids_of, status_at
+from market_core.awards import final_ranking, offer, place
 from market_core.commands import PaymentRule
 from market_core.events import AuctionCreated, BidSubmitted, OutcomeReported, ResourceCleared, Winner
+from market_core.facts import Facts
 from market_core.lifecycle import AuctionStatus, check_move
+from market_core.mechanisms.solve import Solution
 from market_core.rejections import Code, Rejection
 from market_core.resource import Entry, Resource, clear, live
 from market_core.values import from_micros, micros, owner_of, total
@@ -34,6 +37,19 @@ class WinnerSeen:
     bid_id: str
     payment: Decimal
     cost: Decimal | None
+    quantity: int
+    lots: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OwnBidSeen:
+    """The viewer's own bid. `position` in the ranking (from 0) where it may be known; the threshold likewise."""
+
+    bid: BidSubmitted
+    lapsed: bool
+    position: int | None
+    winning_threshold: Decimal | None
+    lower_cost_would_have_won: bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,103 +59,102 @@ class AuctionSeen:
     terms: AuctionCreated
     invited_only: bool
     status: AuctionStatus
+    closes_at: datetime | None
     bids: int
     cancelled_after_closing: bool
-    own_bid: BidSubmitted | None
-    own_lapsed: bool
-    own_position: int | None
+    own_bids: tuple[OwnBidSeen, ...]
+    offered: Decimal | None
     winners: tuple[WinnerSeen, ...]
+    unbought: int
+    unbought_lots: tuple[str, ...]
     ranking: tuple[BidSubmitted, ...]
     ranked: int
     nonce: str | None
     awarded_at: datetime | None
     runner_up_score: Decimal | None
-    winning_threshold: Decimal | None
-    lower_cost_would_have_won: bool | None
-    outcome: OutcomeReported | None
+    outcomes: tuple[OutcomeReported, ...]
     mechanism: str | None
-    closes_at: datetime | None
-    offered: Decimal | None
 
 
 def see_auction(auction: Auction, viewer: str, now: datetime, first: int = 0) -> AuctionSeen:
     """Return what `viewer` may see of `auction` at `now`; the ranking from position `first` on.
 
     A loser under pay_as_bid learns its winning threshold, the cost below which it would have won; under other
-    rules only whether a lower cost would have won at all.
+    rules only whether a lower cost would have won at all, unless the auction was created to reveal it.
     Raises the Rejection `unknown_auction` for one that does not exist.
     """
     terms = auction.terms
-    own = auction.bids.get(viewer)
     decided = auction.award
     is_buyer = viewer == terms.buyer
     status = status_at(auction, now)
-    seen_ranking: tuple[BidSubmitted, ...] = ()
-    position = None
-    if decided is not None and (is_buyer or own is not None):
-        ranked = final_ranking(auction).bids
-        seen_ranking = tuple(islice(ranked, first, first + TOP)) if is_buyer else ()
-        position = next((i for i, bid in enumerate(ranked) if own is not None and bid is own), None)
-    elif terms.format == "open" and status == "open" and own is not None:
-        position = place(auction, own) - 1
-    threshold = _threshold(auction, own, position)
+    ranked = final_ranking(auction)[first : first + TOP] if decided is not None and is_buyer else ()
     return AuctionSeen(
         terms=replace(terms, nonce="", invite=terms.invite if viewer in (terms.buyer, *terms.invite) else ()),
         invited_only=bool(terms.invite),
         status=status,
+        closes_at=auction.closes_at,
         bids=len(auction.bids),
         cancelled_after_closing=auction.after_closing,
-        own_bid=own,
-        own_lapsed=own is not None and own.valid_until is not None and own.valid_until <= now,
-        own_position=position,
+        own_bids=tuple(_own(auction, bid, status, now) for bid in bids_of(auction, viewer)),
+        offered=offer(terms, now) if status == "open" else None,
         winners=tuple(_winner(winner, terms, viewer) for winner in decided.winners) if decided else (),
-        ranking=seen_ranking,
+        unbought=decided.unbought if decided else 0,
+        unbought_lots=decided.unbought_lots if decided else (),
+        ranking=ranked,
         ranked=decided.eligible if decided else 0,
         nonce=terms.nonce if decided else None,
         awarded_at=decided.at if decided else None,
         runner_up_score=decided.runner_up_score if decided and is_buyer else None,
-        winning_threshold=threshold if _told_threshold(terms) else None,
-        lower_cost_would_have_won=None if threshold is None else threshold > 0,
-        outcome=auction.outcome,
+        outcomes=tuple(auction.outcomes.values()),
         mechanism=decided.mechanism if decided else None,
-        closes_at=auction.closes_at,
-        offered=offer(terms, now) if status == "open" else None,
     )
 
 
-def _told_threshold(terms: AuctionCreated) -> bool:
-    return terms.payment_rule == "pay_as_bid" or terms.reveal == "threshold"
+def _own(auction: Auction, bid: BidSubmitted, status: AuctionStatus, now: datetime) -> OwnBidSeen:
+    terms, position = auction.terms, None
+    if auction.award is not None:
+        position = next((i for i, other in enumerate(final_ranking(auction)) if other is bid), None)
+    elif terms.format == "open" and status == "open":
+        position = place(auction, bid) - 1
+    threshold = awards.threshold(auction, bid) if position is not None and auction.award else None
+    return OwnBidSeen(
+        bid,
+        bid.valid_until is not None and bid.valid_until <= now,
+        position,
+        threshold if terms.payment_rule == "pay_as_bid" or terms.reveal == "threshold" else None,
+        None if threshold is None else threshold > 0,
+    )
 
 
 def _winner(winner: Winner, terms: AuctionCreated, viewer: str) -> WinnerSeen:
     told = terms.payment_rule == "pay_as_bid" or viewer in (terms.buyer, winner.agent)
-    return WinnerSeen(winner.agent, winner.bid_id, winner.payment, winner.cost if told else None)
-
-
-def _threshold(auction: Auction, own: BidSubmitted | None, position: int | None) -> Decimal | None:
-    """Return the cost at which a loser would have tied with the winner, 0 where none would have.
-
-    It is the winner's score in other words, so it is told only where the winner is paid its cost anyway.
-    """
-    decided = auction.award
-    if decided is None or own is None or not position:
-        return None
-    threshold = micros(own.cost) + micros(decided.winners[0].score) - micros(own.score)
-    return from_micros(max(threshold, 0))
+    return WinnerSeen(
+        winner.agent,
+        winner.bid_id,
+        winner.payment,
+        winner.cost if told else None,
+        winner.quantity,
+        winner.lots,
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class RuleSeen:
-    """What one payment rule makes of a closed auction. `premium` is payment over the winner's cost."""
+    """What one payment rule makes of a closed auction. `premium` is payment over the winners' costs.
+
+    `refused` says why the rule would decide nothing.
+    """
 
     payment_rule: PaymentRule
+    winners: tuple[Winner, ...]
     payment: Decimal | None
     premium: Decimal | None
+    refused: Rejection | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class PreviewSeen:
-    """What the buyer sees before the award: the ranking, and the payment under each rule that fits."""
+    """What the buyer sees before the award: the ranking, and what each rule that fits would make of the bids."""
 
     terms: AuctionCreated
     ranking: tuple[BidSubmitted, ...]
@@ -147,28 +162,47 @@ class PreviewSeen:
     rules: tuple[RuleSeen, ...]
 
 
-def preview(auction: Auction, viewer: str, now: datetime) -> PreviewSeen:
+def preview(
+    auction: Auction,
+    viewer: str,
+    facts: Facts,
+    solutions: Mapping[PaymentRule, Solution | Rejection] | None = None,
+) -> PreviewSeen:
     """Return what an award now would be. Only for the buyer, and only once nobody can bid any more.
 
+    `solutions` are the answers to the questions of rules that take long to solve, where there are any.
     Raises the Rejections `unknown_auction`, `not_the_buyer`, or the one of the auction's status.
     """
     terms = auction.terms
-    if viewer != terms.buyer:
+    check_preview(auction, viewer, facts.now)
+    seen = tuple(
+        _rule_seen(auction, facts, rule, (solutions or {}).get(rule)) for rule in awards.fitting_rules(terms)
+    )
+    ranked = awards.ranking(auction, facts.now, seen[0].winners)
+    return PreviewSeen(replace(terms, nonce=""), ranked[:TOP], len(ranked), seen)
+
+
+def check_preview(auction: Auction, viewer: str, now: datetime) -> None:
+    """Raise the Rejection that applies unless `viewer` may look at what an award would be."""
+    if viewer != auction.terms.buyer:
         raise Rejection(Code.NOT_THE_BUYER)
     check_move(status_at(auction, now), "preview")
-    rules: tuple[PaymentRule, ...] = ("pay_as_bid", "second_price")
-    own_rule_first = sorted(rules, key=lambda rule: rule != terms.payment_rule)
-    ranked = {rule: rank(auction, now, rule) for rule in own_rule_first}
-    bids = ranked[terms.payment_rule].bids
-    seen = tuple(
-        RuleSeen(rule, of.payment, None if of.payment is None else _premium(of.payment, bids[0].cost))
-        for rule, of in ranked.items()
-    )
-    return PreviewSeen(replace(terms, nonce=""), bids[:TOP], len(bids), seen)
 
 
-def _premium(payment: Decimal, cost: Decimal) -> Decimal:
-    return from_micros(micros(payment) - micros(cost))
+def _rule_seen(
+    auction: Auction, facts: Facts, rule: PaymentRule, solution: Solution | Rejection | None
+) -> RuleSeen:
+    try:
+        if isinstance(solution, Rejection):
+            raise solution
+        made = awards.decide(auction, replace(facts, solution=solution), rule)
+    except Rejection as refused:
+        return RuleSeen(rule, (), None, None, refused)
+    if not made.winners:
+        return RuleSeen(rule, (), None, None)
+    paid = total(winner.payment for winner in made.winners)
+    cost = total(winner.cost for winner in made.winners)
+    return RuleSeen(rule, made.winners, paid, from_micros(micros(paid) - micros(cost)))
 
 
 @dataclass(frozen=True, slots=True)

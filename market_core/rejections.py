@@ -56,6 +56,9 @@ class Code(StrEnum):
     TAKE_REQUIRED = "take_required"
     NOTHING_TO_TAKE = "nothing_to_take"
     MUST_BIND = "must_bind"
+    FIELD_DOES_NOT_FIT = "field_does_not_fit"
+    LOTS_REQUIRED = "lots_required"
+    UNKNOWN_LOT = "unknown_lot"
     MISSING_CAPABILITY = "missing_capability"
     MISSING_ATTRIBUTE = "missing_attribute"
     ESTIMATED_TIME_REQUIRED = "estimated_time_required"
@@ -66,11 +69,19 @@ class Code(StrEnum):
     OFFER_TOO_LOW = "offer_too_low"
     TOTAL_OUT_OF_RANGE = "total_out_of_range"
     NOT_WHOLE = "not_whole"
+    PROVIDER_REQUIRED = "provider_required"
+    PAYMENT_RULE_DOES_NOT_FIT = "payment_rule_does_not_fit"
+    NO_COMPETITION = "no_competition"
+    CONSTRAINTS_CONFLICT = "constraints_conflict"
+    NOT_PROVED = "not_proved"
     # limits
     TOO_MANY_ENTRIES = "too_many_entries"
     BOOK_FULL = "book_full"
     TOO_MANY_BIDS = "too_many_bids"
+    TOO_MANY_OWN_BIDS = "too_many_own_bids"
+    TOO_LARGE = "too_large"
     # not now
+    SOLVER_GONE = "solver_gone"
     BUSY = "busy"
     STORE_UNAVAILABLE = "store_unavailable"
     STORE_BROKEN = "store_broken"
@@ -213,6 +224,18 @@ WORDS: Mapping[Code, Words] = {
         "bids in an open auction bind until the award, because others see their own rank against them",
         "leave valid_for out",
     ),
+    Code.FIELD_DOES_NOT_FIT: Words(
+        "{field} has no meaning in this auction: {why}",
+        "leave {field} out; get_auction shows what is asked for",
+    ),
+    Code.LOTS_REQUIRED: Words(
+        "this auction is for lots, so a bid says which of them it is for",
+        "add lots: the ids that get_auction shows; the cost is for all of them together",
+    ),
+    Code.UNKNOWN_LOT: Words(
+        "the auction does not have these lots; they are listed as missing",
+        "get_auction shows the lots with their ids",
+    ),
     Code.MISSING_CAPABILITY: Words(
         "the auction requires capabilities that you have not registered; they are listed as missing",
         "if you have them, register_agent with all your capabilities, then bid again; "
@@ -254,6 +277,28 @@ WORDS: Mapping[Code, Words] = {
     Code.NOT_WHOLE: Words(
         "this resource is traded in whole units only", "give a quantity without a fraction"
     ),
+    Code.PROVIDER_REQUIRED: Words(
+        "the auction has several winners, and an outcome is about one of them",
+        "add provider: one of the winners that get_auction shows",
+    ),
+    Code.PAYMENT_RULE_DOES_NOT_FIT: Words(
+        "{rule} cannot be applied to these bids: {why}; nothing was decided",
+        "preview_award shows the rules that fit; cancel with withdraw and create it again with one of them",
+    ),
+    Code.NO_COMPETITION: Words(
+        "without {winner} less could be bought, so nothing bounds what {rule} would pay it; nothing was decided",
+        "cancel with withdraw, and create it again with a max_price for each lot or unit, or with pay_as_bid",
+    ),
+    Code.CONSTRAINTS_CONFLICT: Words(
+        "no set of the bids satisfies these constraints together: {conflict}; nothing was decided",
+        "cancel with withdraw, and create it again with looser constraints",
+    ),
+    Code.NOT_PROVED: Words(
+        "the best set of bids was not proved in time ({gap} credits are open), and {rule} pays by proved ones only; "
+        "nothing was decided",
+        "award again to try once more, or cancel and create it again with if_unproved: pay_as_bid",
+        True,
+    ),
     Code.TOO_MANY_ENTRIES: Words(
         "an owner may have at most {limit} open entries on each side of a resource",
         "withdraw one first; inbox lists them",
@@ -263,6 +308,19 @@ WORDS: Mapping[Code, Words] = {
         "aggregate_demand empties what trades; try again after it",
     ),
     Code.TOO_MANY_BIDS: Words("an auction takes at most {limit} bids", "look for another auction"),
+    Code.TOO_MANY_OWN_BIDS: Words(
+        "a bidder has at most {limit} standing bids in an auction with lots",
+        "replace one (replaces: its bid_id), or withdraw one first; inbox lists them",
+    ),
+    Code.TOO_LARGE: Words(
+        "the auction is beyond what the market solves: {limit}; nothing was decided",
+        "cancel with withdraw, and split it into several auctions",
+    ),
+    Code.SOLVER_GONE: Words(
+        "the solver ended before it had an answer; the auction is closed and nothing was decided",
+        "award again in a moment",
+        True,
+    ),
     Code.BUSY: Words(
         "others changed the same thing at the same moment, several times over; nothing was done",
         "repeat the same call in a moment",

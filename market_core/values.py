@@ -106,6 +106,8 @@ Duration = Annotated[
 """Seconds: above 0, below ten years."""
 Share = Annotated[Decimal, _amount(_ZERO, True, _ONE, True, "from 0 to 1"), _NUMBER_SCHEMA]
 """A number from 0 to 1."""
+PositiveShare = Annotated[Decimal, _amount(_ZERO, False, _ONE, True, "above 0, up to 1"), _NUMBER_SCHEMA]
+"""A part of a whole: above 0, up to 1."""
 
 
 def micros(amount: Decimal) -> int:

@@ -11,6 +11,7 @@ from server.config import MEMORY, Settings
 from server.ports import EventStore
 from server.scheduler import keep_time
 from server.service import Service
+from server.solver import ProcessSolver
 
 
 def open_store(db: str) -> EventStore:
@@ -25,9 +26,9 @@ def open_store(db: str) -> EventStore:
 
 
 @asynccontextmanager
-async def running(store: EventStore) -> AsyncIterator[Service]:
-    """Run a market on `store`: its writer and its scheduler; close the store at the end."""
-    service = Service(store, SystemClock(), RandomIds())
+async def running(store: EventStore, solve_seconds: float = 10.0) -> AsyncIterator[Service]:
+    """Run a market on `store`: its writer, its scheduler and its solver; close the store at the end."""
+    service = Service(store, SystemClock(), RandomIds(), ProcessSolver(solve_seconds))
     try:
         async with service.running(), anyio.create_task_group() as tasks:
             tasks.start_soon(keep_time, service)
@@ -44,7 +45,7 @@ async def serve_stdio(settings: Settings) -> None:
     from server import protocol  # noqa: PLC0415 - the SDK takes a second to import
     from server.identity import Identity  # noqa: PLC0415
 
-    async with running(open_store(settings.db)) as service:
+    async with running(open_store(settings.db), settings.solve_seconds) as service:
         server = protocol.build(service, Identity(settings.agent))
         gc.freeze()  # what is here by now stays: no need to look through it for garbage again and again
         gc.enable()

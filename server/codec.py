@@ -24,7 +24,11 @@ _CLASSES: Mapping[str, type[Event]] = {
     re.sub(r"(?<!^)(?=[A-Z])", "_", form.__name__).lower(): form for form in get_args(events.Event)
 }
 _NAMES: Mapping[type[Event], str] = {form: name for name, form in _CLASSES.items()}
-_FORMS: Mapping[str, int] = dict.fromkeys(_CLASSES, 1) | {"auction_created": 2, "bid_submitted": 2}
+_FORMS: Mapping[str, int] = dict.fromkeys(_CLASSES, 1) | {
+    "auction_created": 2,
+    "bid_submitted": 2,
+    "auction_awarded": 2,
+}
 
 
 def _as_it_was(fields: Fields) -> Fields:
@@ -35,6 +39,7 @@ def _as_it_was(fields: Fields) -> Fields:
 _UPCASTERS: Mapping[tuple[str, int], Callable[[Fields], Fields]] = {
     ("auction_created", 1): _as_it_was,
     ("bid_submitted", 1): _as_it_was,
+    ("auction_awarded", 1): _as_it_was,
 }
 
 SNAPSHOT_FORM = "1"

@@ -14,10 +14,12 @@ class Settings:
     """What a server is started with.
 
     `db`: the database file, or `:memory:`. `agent`: the only agent this server acts for; empty for any.
+    `solve_seconds`: the most that one solve of an award may take.
     """
 
     db: str
     agent: str = ""
+    solve_seconds: float = 10.0
 
 
 def default_db(env: Mapping[str, str] = os.environ) -> str:
@@ -33,4 +35,13 @@ def settings(db: str | None, agent: str | None, env: Mapping[str, str] = os.envi
     """Return the settings of a command line: its options, else the environment, else the defaults."""
     chosen = db or default_db(env)
     path = chosen if chosen == MEMORY else str(Path(chosen).expanduser())
-    return Settings(path, agent or env.get("AGENT_MARKET_AGENT", ""))
+    seconds = env.get("AGENT_MARKET_SOLVE_SECONDS", "10")
+    try:
+        limit = float(seconds)
+    except ValueError:
+        limit = 0
+    if not 0 < limit <= 3600:
+        raise ValueError(
+            f"AGENT_MARKET_SOLVE_SECONDS is {seconds!r}: it must be a number above 0, up to 3600"
+        )
+    return Settings(path, agent or env.get("AGENT_MARKET_AGENT", ""), limit)

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from market_core.market import invalid
 from market_core.rejections import Code, Rejection
 from market_core.values import plain
-from server.ports import StoreBroken, StoreUnavailable
+from server.ports import SolverGone, StoreBroken, StoreUnavailable
 
 log = logging.getLogger("agent_market")
 _T = TypeVar("_T")
@@ -53,6 +53,9 @@ def failure(error: Exception, where: str) -> CallToolResult:
         case StoreUnavailable():
             log.error("%s: the store failed: %s", where, error)
             return refusal(Rejection(Code.STORE_UNAVAILABLE))
+        case SolverGone():
+            log.error("%s: the solver is gone: %s", where, error)
+            return refusal(Rejection(Code.SOLVER_GONE))
         case StoreBroken():
             log.error("%s: the store is broken: %s", where, error)
             return refusal(Rejection(Code.STORE_BROKEN))

@@ -3,7 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:  # commands that solve nothing do not pay for it
+    from market_core.mechanisms.solve import Question, Solution
 
 
 class StoreUnavailable(Exception):  # noqa: N818 - an answer of the outside world, like Conflict and Denied
@@ -12,6 +15,10 @@ class StoreUnavailable(Exception):  # noqa: N818 - an answer of the outside worl
 
 class StoreBroken(Exception):  # noqa: N818
     """The store's file is not one this program can use: corrupted, foreign, or of a newer format."""
+
+
+class SolverGone(Exception):  # noqa: N818
+    """The solver ended, or was ended, before it had an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +240,14 @@ class EventStore(Protocol):
 
     async def close(self) -> None:
         """Release what the store holds. What was committed stays."""
+        ...
+
+
+class Solver(Protocol):
+    """Who answers the questions that take long."""
+
+    async def solve(self, question: "Question") -> "Solution":
+        """Return the answer. Raises what the mechanism raises (`procurement.Unsolved`), or SolverGone."""
         ...
 
 

@@ -31,7 +31,7 @@ from market_core.events import (
 )
 from market_core.handle import State, auction_stream, resource_stream
 from market_core.resource import Entry, Resource
-from market_core.values import MARKET, plain, shown
+from market_core.values import MARKET, plain, shown, total
 from server.ports import Notice, Summary
 
 Projected = Summary | Notice
@@ -68,6 +68,7 @@ def project(state: State, events: Iterable[Event]) -> tuple[tuple[Summary, ...],
 
 def _row(auction: Auction) -> Summary:
     terms = auction.terms
+    winners = auction.award.winners if auction.award else ()
     body = {
         "task": terms.task,
         "max_price": None if terms.max_price is None else plain(terms.max_price),
@@ -75,10 +76,11 @@ def _row(auction: Auction) -> Summary:
         "format": terms.format,
         "capabilities": terms.requirements.capabilities,
         "invited_only": bool(terms.invite),
-        "payment": plain(auction.award.winners[0].payment)
-        if auction.award and auction.award.winners
-        else None,
-        "winner": auction.award.winners[0].agent if auction.award and auction.award.winners else None,
+        "payment": plain(total(winner.payment for winner in winners)) if winners else None,
+        "winner": ", ".join(dict.fromkeys(winner.agent for winner in winners[:5])) or None,
+        "winners": len({winner.agent for winner in winners}),
+        "quantity": terms.quantity,
+        "lots": len(terms.lots),
     }
     return Summary(
         kind="auction",
@@ -103,10 +105,11 @@ def _told(at: datetime, task: str, winners: tuple[str, ...]) -> str:
 
 
 def _bid_row(auction: Auction, bidder: str, bid_id: str, cost: str, status: str) -> Summary:
+    """Return the row of a bid; with lots a bidder may have several."""
     auction_id = auction.terms.auction_id
     return Summary(
         kind="bid",
-        id=f"{auction_id}/{bidder}",
+        id=f"{auction_id}/{bid_id if auction.terms.lots else bidder}",
         stream=auction_stream(auction_id),
         owner=bidder,
         parent=auction_id,
@@ -137,6 +140,8 @@ def _(event: BidSubmitted, auction: Auction) -> list[Projected]:
         _bid_row(auction, event.bidder, event.bid_id, plain(event.cost), "standing"),
         _tell(auction, event.at, auction.terms.buyer, _bid_news(auction, event.at), event.bidder),
     ]
+    if event.replaced and auction.terms.lots:
+        rows.append(_bid_row(auction, event.bidder, event.replaced, "0", "replaced"))
     if event.displaced:
         rows.append(_tell(auction, event.at, event.displaced, "outbid", event.bidder))
     return rows
@@ -184,9 +189,10 @@ def _(event: AuctionCancelled, auction: Auction) -> list[Projected]:
 def _(event: AuctionAwarded, auction: Auction) -> list[Projected]:
     buyer = auction.terms.buyer
     rows: list[Projected] = [_row(auction)]
-    for winner in event.winners:
-        rows.append(_award_row(auction, winner.agent, plain(winner.payment), "to_deliver"))
-        rows.append(_tell(auction, event.at, winner.agent, "bid_won", buyer))
+    for agent in dict.fromkeys(winner.agent for winner in event.winners):
+        paid = total(winner.payment for winner in event.winners if winner.agent == agent)
+        rows.append(_award_row(auction, agent, plain(paid), "to_deliver"))
+        rows.append(_tell(auction, event.at, agent, "bid_won", buyer))
     kind = "auction_awarded" if event.winners else "auction_unsold"
     rows.append(_tell(auction, event.at, auction.terms.auction_id, kind, buyer))
     return rows

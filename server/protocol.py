@@ -25,7 +25,7 @@ from server.service import Answer, Service
 from server.stdio import stdio_streams
 from server.tools import bidding, buying, inboxes, reading, resources
 from server.tools.guide import INSTRUCTIONS
-from server.tools.registry import Call, Tool, tools_of
+from server.tools.registry import Call, Progress, Tool, quiet, tools_of
 from server.tools.schemas import Arguments, answer_schema
 
 TOOLS: Mapping[str, Tool] = tools_of(buying, bidding, resources, reading, inboxes)
@@ -73,23 +73,25 @@ class MarketServer(Server[Any]):
         return ListToolsResult(tools=[_listed(tool) for tool in TOOLS.values()])
 
     async def _call_tool(
-        self, _context: ServerRequestContext[Any], params: CallToolRequestParams
+        self, context: ServerRequestContext[Any], params: CallToolRequestParams
     ) -> CallToolResult:
-        return await self.call_tool(params.name, params.arguments or {})
+        return await self.call_tool(params.name, params.arguments or {}, context.session.report_progress)
 
-    async def call_tool(self, name: str, arguments: Mapping[str, Any]) -> CallToolResult:
+    async def call_tool(
+        self, name: str, arguments: Mapping[str, Any], progress: Progress = quiet
+    ) -> CallToolResult:
         """Call a tool. Whatever goes wrong comes back as a result that a model can read."""
-        answer = await errors.caught(self._answer(name, arguments), name)
+        answer = await errors.caught(self._answer(name, arguments, progress), name)
         if isinstance(answer, CallToolResult):
             return answer
         return CallToolResult(content=[TextContent(text=answer.text)], structured_content=answer.content)
 
-    async def _answer(self, name: str, arguments: Mapping[str, Any]) -> Answer:
+    async def _answer(self, name: str, arguments: Mapping[str, Any], progress: Progress) -> Answer:
         tool = TOOLS.get(name)
         if tool is None:
             raise errors.unknown_tool(name, TOOLS)
         given, key = _ARGUMENTS[name].read(arguments)
-        return await tool.run(Call(self.service, self._identity, key), given)
+        return await tool.run(Call(self.service, self._identity, key, progress), given)
 
 
 def _version() -> str:

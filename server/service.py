@@ -20,6 +20,7 @@ from market_core.commands import AnyCommand
 from market_core.events import Event
 from market_core.facts import Facts
 from market_core.handle import Decision, State, States, evolve, handle, streams
+from market_core.mechanisms.solve import Question, Solution, solve
 from market_core.rejections import Code, Rejection
 from server import codec
 from server.ports import (
@@ -29,6 +30,7 @@ from server.ports import (
     Notice,
     Recorded,
     Remembered,
+    Solver,
     StoreBroken,
     StoreUnavailable,
     Summary,
@@ -85,6 +87,14 @@ def once(agent: str, key: str, tool: str, content: object) -> Once | None:
     return Once(agent, key, digest(tool, "\0", canonical(content)))
 
 
+class Inline:
+    """Solves here and now: for tests and for markets whose auctions are small."""
+
+    async def solve(self, question: Question) -> Solution:
+        """Return the answer."""
+        return solve(question)
+
+
 class _NoAnswer(Exception):  # noqa: N818 - carries the failure to where the streams are put right
     """The answer could not be made, so what was decided must not be recorded."""
 
@@ -106,6 +116,7 @@ class _Waiting:
     result: Answer | None = None
     failure: Exception | None = None
     streams: set[str] = field(default_factory=set)
+    solution: Solution | None = None
 
     def begin(self, facts: Sequence[Facts]) -> None:
         """Start a new try, forgetting an earlier one."""
@@ -148,9 +159,11 @@ class _Draft:
 class Service:
     """The market of one process. Use it inside `running()`."""
 
-    def __init__(self, store: EventStore, clock: Clock, ids: Ids) -> None:
+    def __init__(self, store: EventStore, clock: Clock, ids: Ids, solver: Solver | None = None) -> None:
+        """Make a service; without a `solver` it answers long questions itself, while everybody waits."""
         self.store = store
         self.clock = clock
+        self.solver = solver or Inline()
         self._ids = ids
         self._queue: deque[_Waiting] = deque()
         self._awaited = 1  # commands in the queue that wake the writer
@@ -181,10 +194,15 @@ class Service:
     # Asking
 
     async def execute(
-        self, command: AnyCommand, answer: Callable[[After], Answer], idempotency: Once | None = None
+        self,
+        command: AnyCommand,
+        answer: Callable[[After], Answer],
+        idempotency: Once | None = None,
+        solution: Solution | None = None,
     ) -> Answer:
         """Carry out `command` durably and return what `answer` makes of its result.
 
+        `solution` is the answer to what an award must solve, where that takes long.
         Raises the core's Rejection, `busy`, or StoreUnavailable, with nothing changed. Cancelling the call
         stops the waiting, not the command.
         """
@@ -194,7 +212,9 @@ class Service:
             assert isinstance(outcome, After)  # a refusal was raised
             return answer(outcome)
 
-        return await self._wait(_Waiting((command,), of_one, idempotency, all_or_nothing=True))
+        return await self._wait(
+            _Waiting((command,), of_one, idempotency, all_or_nothing=True, solution=solution)
+        )
 
     async def execute_each(
         self,
@@ -314,7 +334,7 @@ class Service:
         """Decide each on the result of the one before; return those that must wait for a clean state."""
         now = self.clock.now()
         for waiting in pending:
-            waiting.begin([Facts(now, self._ids.token(), self._ids.nonce()) for _ in waiting.commands])
+            waiting.begin([self._facts(now, waiting.solution) for _ in waiting.commands])
         batch.fresh.update(*(waiting.names() for waiting in pending))
         await self._streams.load(batch.fresh)
         for position, waiting in enumerate(pending):
@@ -335,6 +355,10 @@ class Service:
                 return pending[position + 1 :]
             batch.settled.append(waiting)
         return []
+
+    def _facts(self, now: datetime, solution: Solution | None) -> Facts:
+        """Return what the world tells a command; solving is for the solver, not for the writer."""
+        return Facts(now, self._ids.token(), self._ids.nonce(), solution=solution, may_solve=False)
 
     async def _recall(self, waiting: _Waiting) -> bool:
         """Give a repeated request its first answer; refuse other content under the same key."""

@@ -99,7 +99,7 @@ class AuctionCreated(BaseModel):
 
 
 class BidReceipt(BaseModel):
-    """A bid as recorded. `score` in credits, lower is better; `rank` in open auctions; `payment` where it was a take."""
+    """A bid as recorded; `payment` of a take."""
 
     bid_id: str
     auction_id: str
@@ -154,19 +154,34 @@ class RankRow(BaseModel):
     bid_id: str
     cost: Number
     score: Number
+    quantity: int | None = None
+    lots: list[str] | None = None
     estimated_time: Number | None = None
     quality: Number | None = None
     bonus: Number | None = None
     note: str | None = None
 
 
+class WinnerRow(BaseModel):
+    """A winner; amounts are totals in credits. `cost` where the viewer may see it."""
+
+    agent: str
+    bid_id: str
+    payment: Number
+    cost: Number | None = None
+    quantity: int | None = None
+    lots: list[str] | None = None
+
+
 class RuleRow(BaseModel):
-    """What a payment rule would make the buyer pay."""
+    """What a payment rule would make of the bids: who wins, what is paid, the premium over the winners' cost."""
 
     payment_rule: str
     winner: str | None = None
+    winners: list[WinnerRow] | None = None
     payment: Number | None = None
     premium: Number | None = None
+    refused: str | None = None
 
 
 class Preview(BaseModel):
@@ -178,20 +193,13 @@ class Preview(BaseModel):
     rules: list[RuleRow]
 
 
-class WinnerRow(BaseModel):
-    """A winner; amounts are totals in credits. `cost` where the viewer may see it."""
-
-    agent: str
-    bid_id: str
-    payment: Number
-    cost: Number | None = None
-
-
 class Proof(BaseModel):
-    """How far the award is proved best."""
+    """How far the award is proved best: no decision has a total score below `bound`."""
 
     status: str = "optimal"
-    gap: int = 0
+    gap: Number = Decimal(0)
+    bound: Number | None = None
+    solver: str | None = None
 
 
 class Awarded(BaseModel):
@@ -201,6 +209,8 @@ class Awarded(BaseModel):
     status: str
     winners: list[WinnerRow]
     total_payment: Number
+    unbought: int | None = None
+    unbought_lots: list[str] | None = None
     ranking: list[RankRow]
     ranked: int
     explanation: str
@@ -389,14 +399,20 @@ class OwnBid(BaseModel):
     bid_id: str
     cost: Number
     score: Number
+    quantity: int | None = None
+    lots: list[str] | None = None
     lapsed: bool | None = None
     rank: int | None = None
     winning_threshold: Number | None = None
     lower_cost_would_have_won: bool | None = None
 
 
+_ROWS = WithJsonSchema({"type": "array", "items": {"type": "object"}})
+"""Rows whose fields another part of the schema names already."""
+
+
 class AuctionSeen(BaseModel):
-    """An auction as the viewer may see it."""
+    """Rows are like own_bid, or as in award."""
 
     auction_id: str
     status: str
@@ -405,6 +421,10 @@ class AuctionSeen(BaseModel):
     description: str | None = None
     requirements: Object | None = None
     max_price: Number | None = None
+    quantity: int | None = None
+    lots: list[Object] | None = None
+    bids_combine: str | None = None
+    constraints: Object | None = None
     payment_rule: str
     format: str | None = None
     scoring: Object | None = None
@@ -417,12 +437,16 @@ class AuctionSeen(BaseModel):
     bids: int
     tie_break_commitment: str
     own_bid: OwnBid | None = None
-    winners: list[WinnerRow] | None = None
-    ranking: list[RankRow] | None = None
+    own_bids: Annotated[list[OwnBid] | None, _ROWS] = None
+    winners: Annotated[list[WinnerRow] | None, _ROWS] = None
+    unbought: int | None = None
+    unbought_lots: list[str] | None = None
+    ranking: Annotated[list[RankRow] | None, _ROWS] = None
     ranked: int | None = None
     next_cursor: str | None = None
     nonce: str | None = None
     outcome: Object | None = None
+    outcomes: list[Object] | None = None
 
 
 class AuctionRow(BaseModel):
@@ -436,6 +460,8 @@ class AuctionRow(BaseModel):
     max_price: Number | None = None
     payment_rule: str
     format: str | None = None
+    quantity: int | None = None
+    lots: int | None = None
     capabilities: list[str] | None = None
     invited_only: bool | None = None
     closes_at: Moment | None = None
@@ -486,6 +512,8 @@ def rank_rows(bids: Sequence[BidSubmitted], terms: events.AuctionCreated, first:
             bid_id=bid.bid_id,
             cost=bid.cost,
             score=bid.score,
+            quantity=bid.units.quantity if bid.units else None,
+            lots=list(bid.lots) or None,
             estimated_time=bid.estimated_time,
             quality=bid.quality,
             bonus=score_parts(bid, terms).bonus or None,
@@ -500,13 +528,42 @@ def rank_table(rows: Sequence[RankRow]) -> str:
     heads = ["rank", "agent", "cost", "score", "bid_id"]
     stated = [
         name
-        for name in ("estimated_time", "quality", "bonus", "note")
+        for name in ("quantity", "lots", "estimated_time", "quality", "bonus", "note")
         if any(getattr(row, name) is not None for row in rows)
     ]
     return table(
         heads + stated,
         (
-            [row.rank, row.agent, row.cost, row.score, row.bid_id, *(getattr(row, name) for name in stated)]
+            [
+                row.rank,
+                row.agent,
+                row.cost,
+                row.score,
+                row.bid_id,
+                *(joined(getattr(row, name)) for name in stated),
+            ]
             for row in rows
         ),
     )
+
+
+def joined(value: object) -> object:
+    """Return a list of texts as one cell of a table."""
+    return " ".join(value) if isinstance(value, list) else value
+
+
+def compact(model: BaseModel) -> dict[str, Any] | None:
+    """Return what a model says beyond its defaults, None if nothing."""
+    return numbers(model.model_dump(exclude_defaults=True)) or None
+
+
+def numbers(value: Any) -> Any:
+    """Return a value with its decimals as JSON numbers."""
+    match value:
+        case Decimal():
+            return number(value)
+        case dict():
+            return {key: numbers(item) for key, item in value.items()}
+        case list() | tuple():
+            return [numbers(item) for item in value]
+    return value

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
 
 from market_core.agent import Agent
 from market_core.auction import Auction
@@ -67,11 +67,9 @@ async def _open_work(ask: RegisterAgent, call: Call) -> dict[str, int]:
 
 @acting("Submit a bid", SubmitBid, answers.BidReceipt)
 def submit_bid(ask: SubmitBid, after: After) -> tuple[BaseModel, str]:
-    """Make a binding offer in an open auction, or replace your earlier one there; or take what a Dutch auction offers.
+    """Make a binding offer in an open auction, replace yours, or take a Dutch auction's offer (which decides it).
 
-    Returns bid_id, the score (credits; the lowest wins), and your rank where the auction shows it. Changes: your one
-    standing bid in that auction; others see only that the number of bids grew. A take decides the auction at once.
-    get_auction shows what the auction asks for and how it pays.
+    Returns bid_id, score (lowest wins), rank where shown. Changes: your standing bid.
     """
     receipt, bid = _receipt(after)
     auction = after.states[auction_stream(ask.auction_id)]
@@ -139,6 +137,7 @@ def _bid(after: After) -> tuple[str, BidSubmitted]:
 
 def _undescribed(schema: dict[str, Any]) -> None:
     """The fields are those of submit_bid, where they are described; twice would be too long."""
+    schema.pop("description")
     for part in schema["properties"].values():
         part.pop("description", None)
 
@@ -162,7 +161,7 @@ class SubmitBids(Model):
             max_length=100,
             description="rows with the arguments of submit_bid, each with its auction_id and, if another, its agent",
         ),
-        WithJsonSchema({"type": "array", "items": TypeAdapter(BidRow).json_schema()}),
+        WithJsonSchema({"type": "array", "items": BidRow.model_json_schema()}),
     ]
     agent: str = ""
 

@@ -4,7 +4,6 @@ from datetime import datetime
 
 from pydantic import BaseModel
 
-from market_core import awards
 from market_core.agent import Agent
 from market_core.auction import Auction
 from market_core.commands import (
@@ -14,14 +13,17 @@ from market_core.commands import (
     Model,
     ReportOutcome,
 )
-from market_core.events import AuctionAwarded, AuctionCreated
+from market_core.events import AuctionCreated
+from market_core.facts import Facts
 from market_core.handle import States, agent_stream, auction_stream
 from market_core.observation import PreviewSeen, preview, see_agent
-from market_core.values import ObjectId, owner_of, plain, shown, total
+from market_core.values import ObjectId, owner_of, plain, shown
 from server.ports import Query
 from server.service import After, Answer, once
 from server.tools import answers
+from server.tools.auction_views import award_answer, winner_rows, winners_table
 from server.tools.registry import Call, acting, custom, reading, reply
+from server.tools.solving import solved_for_award, solved_for_preview
 
 _KNOWN = 20  # providers named in the answer to a creation
 
@@ -124,141 +126,97 @@ class PreviewAward(Model):
 
 @reading("Preview the award", PreviewAward, answers.Preview)
 async def preview_award(ask: PreviewAward, call: Call) -> tuple[BaseModel, str]:
-    """Show what an award of your closed auction would be, and what each payment rule would have paid.
+    """Show what an award of your closed auction would be, under its own payment rule and the others that fit.
 
-    Returns the ranking (top 20) and a row per rule with winner, payment and premium over the winner's cost.
-    Changes nothing. The auction is awarded under the rule it was created with.
+    Returns the ranking (top 20) and a row per rule: who would win, what is paid, the premium over the winners' cost,
+    or why the rule would be refused. Changes nothing. The auction is awarded under the rule it was created with.
     """
     stream = auction_stream(ask.auction_id)
 
-    def view(states: States, now: datetime) -> PreviewSeen:
+    solutions = await solved_for_preview(ask.auction_id, ask.agent, call)
+
+    def view(states: States, now: datetime) -> tuple[PreviewSeen, answers.Preview]:
         auction = states[stream]
         assert isinstance(auction, Auction)  # by its stream's name
-        return preview(auction, ask.agent, now)
+        seen = preview(auction, ask.agent, Facts(now, may_solve=False), solutions)
+        return seen, _preview_answer(auction, seen)
 
-    seen = await call.service.see([stream], view)
-    winner = seen.ranking[0].bidder if seen.ranking else None
-    rules = [
-        answers.RuleRow(
-            payment_rule=rule.payment_rule, winner=winner, payment=rule.payment, premium=rule.premium
-        )
-        for rule in seen.rules
-    ]
-    made = answers.Preview(
-        auction_id=ask.auction_id,
+    seen, made = await call.service.see([stream], view)
+    return made, _preview_text(made, seen)
+
+
+def _preview_answer(auction: Auction, seen: PreviewSeen) -> answers.Preview:
+    one = auction.terms.mechanism == "single"
+    return answers.Preview(
+        auction_id=auction.terms.auction_id,
         ranking=answers.rank_rows(seen.ranking, seen.terms),
         ranked=seen.ranked,
-        rules=rules,
+        rules=[
+            answers.RuleRow(
+                payment_rule=rule.payment_rule,
+                winner=rule.winners[0].agent if one and rule.winners else None,
+                winners=None if one else winner_rows(auction, rule.winners)[:50] or None,
+                payment=rule.payment,
+                premium=rule.premium,
+                refused=rule.refused.message if rule.refused else None,
+            )
+            for rule in seen.rules
+        ],
     )
-    if winner is None:
+
+
+def _preview_text(made: answers.Preview, seen: PreviewSeen) -> str:
+    own = made.rules[0]
+    if own.refused:
+        first = f"An award now would be refused: {own.refused}."
+    elif own.payment is None:
         return (
-            made,
-            "No bid counts: an award now would end the auction unsold.\nNext: award, or withdraw to cancel.",
+            "No bid counts: an award now would end the auction unsold.\nNext: award, or withdraw to cancel."
         )
-    rows = answers.table(
-        ["payment_rule", "payment", "premium over cost"],
-        ([r.payment_rule, r.payment, r.premium] for r in rules),
-    )
-    first = f"{winner} would win and be paid {answers.credits_text(rules[0].payment)} ({rules[0].payment_rule}, this auction's rule)."
-    text = f"{first}\n{rows}\n\nRanking, {len(made.ranking)} of {answers.count(seen.ranked, 'bid')}:\n{answers.rank_table(made.ranking)}"
-    return (
-        made,
-        f"{text}\nOther rules are shown for the same bids; under them bidders might have bid otherwise.\nNext: award decides, for good.",
-    )
+    else:
+        winners = list(dict.fromkeys(winner.agent for winner in seen.rules[0].winners))
+        who = winners[0] if len(winners) == 1 else f"{len(winners)} winners"
+        paid = answers.credits_text(own.payment)
+        first = f"{who} would win and be paid {paid} ({own.payment_rule}, this auction's rule)."
+    heads = ["payment_rule", "payment", "premium over cost"]
+    if any(rule.refused for rule in made.rules):
+        heads.append("refused because")
+    rows = ([r.payment_rule, r.payment, r.premium, r.refused][: len(heads)] for r in made.rules)
+    text = f"{first}\n{answers.table(heads, rows)}"
+    if own.winners:
+        text += f"\n\n{winners_table(own.winners)}"
+    text += f"\n\nRanking, {len(made.ranking)} of {answers.count(seen.ranked, 'bid')}:\n{answers.rank_table(made.ranking)}"
+    other = "Other rules are shown for the same bids; under them bidders might have bid otherwise."
+    return f"{text}\n{other}\nNext: award decides, for good."
 
 
-@acting("Award an auction", AwardAuction, answers.Awarded, "final")
-def award(ask: AwardAuction, after: After) -> tuple[BaseModel, str]:
-    """Decide your auction, for good: the mechanism picks the bid with the lowest score and sets the payment.
+@custom("Award an auction", AwardAuction, answers.Awarded, "final")
+async def award(ask: AwardAuction, call: Call) -> Answer:
+    """Decide your auction, for good: the mechanism picks the bids with the lowest total score and sets the payments.
 
     Closes an open auction that has no deadline; with a deadline only after it, or once every invited agent has bid.
-    Returns winner, payment, ranking and reasons; `unsold` without an eligible bid. Changes: everybody sees winner
-    and payment, the winner hears that it is to deliver.
+    Returns winners, payments, ranking, reasons and proof; `unsold` without an eligible bid. Changes: everybody sees
+    winners and payments, they hear that they are to deliver.
     """
-    auction = _auction(after, ask.auction_id)
-    decided = auction.award
-    assert isinstance(decided, AuctionAwarded)  # just decided
-    ranked = awards.final_ranking(auction).bids[:20]
-    made = answers.Awarded(
-        auction_id=ask.auction_id,
-        status=auction.status,
-        winners=[
-            answers.WinnerRow(agent=w.agent, bid_id=w.bid_id, cost=w.cost, payment=w.payment)
-            for w in decided.winners
-        ],
-        total_payment=total(w.payment for w in decided.winners),
-        ranking=answers.rank_rows(ranked, auction.terms),
-        ranked=decided.eligible,
-        explanation=explain(auction),
-        proof=answers.Proof(),
-        nonce=auction.terms.nonce,
+    solution = await solved_for_award(ask, call)
+    return await call.service.execute(
+        ask,
+        lambda after: reply(*award_answer(_auction(after, ask.auction_id))),
+        once(ask.agent, call.key, "award", ask.model_dump()),
+        solution,
     )
-    if not decided.winners:
-        return (
-            made,
-            f"Unsold. {made.explanation}\nNext: create_auction again, with a higher max_price or looser requirements.",
-        )
-    winner = decided.winners[0]
-    text = f"Awarded to {winner.agent} for {answers.credits_text(winner.payment)}. {made.explanation}"
-    rows = answers.rank_table(made.ranking)
-    return made, (
-        f"{text}\n\nRanking, {len(ranked)} of {answers.count(decided.eligible, 'bid')}:\n{rows}\n"
-        "Next: when the work is delivered, report_outcome."
-    )
-
-
-def explain(auction: Auction) -> str:
-    """Return why the award of `auction` is what it is, in up to three sentences without others' words."""
-    decided = auction.award
-    assert decided is not None  # asked only of awarded auctions
-    if not decided.winners:
-        return "No bid counted when the auction was decided." if auction.bids else "Nobody bid."
-    winner = decided.winners[0]
-    scored = winner.score != winner.cost
-    own = (
-        f"score {plain(winner.score)} at a cost of {plain(winner.cost)}"
-        if scored
-        else f"cost {plain(winner.cost)}"
-    )
-    if auction.terms.schedule is not None:
-        return f"dutch: it was the first to take the offer, which stood at {plain(winner.payment)}."
-    why = [f"It has the lowest {'score' if scored else 'cost'} of {decided.eligible} bids: {own}."]
-    if decided.runner_up_score is None:
-        why = [f"It was the only bid that counted: {own}."]
-    elif decided.runner_up_score == winner.score:
-        why.append("The runner-up has the same score; the tie fell by the committed nonce.")
-    else:
-        why.append(
-            f"The runner-up's score is {plain(decided.runner_up_score)}, {plain(total((decided.runner_up_score, -winner.score)))} more."
-        )
-    why.append(_payment_reason(auction))
-    return " ".join(why)
-
-
-def _payment_reason(auction: Auction) -> str:
-    decided, terms = auction.award, auction.terms
-    assert decided is not None  # asked only of awarded auctions
-    winner = decided.winners[0]
-    if terms.payment_rule == "pay_as_bid":
-        return "pay_as_bid: it is paid its cost."
-    if decided.runner_up_score is None:
-        limit = "max_price" if terms.max_price is not None else "its own cost, as there is no max_price"
-        return f"second_price without a second bid: it is paid {limit}; no competition set the payment."
-    if terms.max_price is not None and winner.payment == terms.max_price:
-        return "second_price: it is paid the cost at which it would just have won, at most max_price, which applies."
-    return "second_price: it is paid the cost at which its score would equal the runner-up's."
 
 
 @acting("Report an outcome", ReportOutcome, answers.OutcomeRecorded)
 def report_outcome(ask: ReportOutcome, after: After) -> tuple[BaseModel, str]:
-    """Say how the work of your awarded auction went: success or not, actual time, quality received. Once.
+    """Say how the work of your awarded auction went: success or not, actual time, quality received. Once per winner.
 
     Use it when the work is delivered or has failed. Returns the provider's record with it. Changes: the outcome
     joins the provider's public record.
     """
     auction = _auction(after, ask.auction_id)
-    assert auction.outcome is not None  # just reported
-    provider = auction.outcome.provider
+    *_, outcome = auction.outcomes.values()  # the newest is the one just reported
+    provider = outcome.provider
     agent = after.states[agent_stream(provider)]
     assert isinstance(agent, Agent)  # by its stream's name
     record = see_agent(provider, agent).record
@@ -266,12 +224,12 @@ def report_outcome(ask: ReportOutcome, after: After) -> tuple[BaseModel, str]:
         auction_id=ask.auction_id,
         provider=provider,
         success=ask.success,
-        estimated_time=auction.outcome.estimated_time,
+        estimated_time=outcome.estimated_time,
         actual_time=ask.actual_time,
         record=answers.Record(reported=record.reported, successes=record.successes, failures=record.failures),
     )
     went = "success" if ask.success else "failure"
-    promised = auction.outcome.estimated_time
+    promised = outcome.estimated_time
     took = f" in {plain(ask.actual_time)} seconds" if ask.actual_time else ""
     took += f" (promised: {plain(promised)})" if ask.actual_time and promised else ""
     successes = answers.count(record.successes, "success", "successes")

@@ -34,12 +34,35 @@ resources are exchanged outside it; `report_outcome` says how it went and where 
    bid the auction ends `unsold`. To look before deciding: `close_auction` (or the deadline), `preview_award`, `award`.
 4. `report_outcome` once the work is there.
 
+## What can be bought
+- One task, one winner (default).
+- `quantity`: units of the same thing, from as many bidders as is cheapest. A bid has a cost per unit, how many units at
+  most (`quantity`), at least (`min_quantity`: those or none), and `tiers`: `[{"from_quantity": 101, "cost": 90}]` with
+  `tier_kind` all_units (a discount on all once so many are bought) or incremental (each unit at its own tier). More units
+  than asked are bought where that is cheaper, and the award says so.
+- `lots`: `[{"id": "roof", "max_price": 60}, {"id": "walls"}]`, parts that different bidders may win. A bid names a set of
+  lots and one cost for all of them. A bidder may bid on several sets: with `bids_combine` xor at most one of its bids
+  wins, with or they add up (`at_most` limits how many lots it takes). A lot's `max_price` is what leaving it is worth to
+  you; a lot without one is bought if at all possible.
+- `constraints` for both: `max_winners`, `min_winners`, `max_share` (0.5: nobody gets more than half of the units or lots),
+  `max_spend_share` (pay_as_bid only).
+The mechanism finds the set of bids with the least total score, exactly. `proof` says whether that is proved
+(`optimal`), or how far from the best it can be at most (`feasible`, `gap`), where time ran out.
+
 ## Which payment rule
-- `pay_as_bid` (default): the winner gets its cost. Simple and never more than the lowest cost; bidders add a
-  margin, so the lowest cost may not be the lowest true cost. It gives up truthful bidding.
-- `second_price`: the winner gets the cost at which it would just still have won, at most `max_price`. Bidders do
-  best to bid their true cost. You may pay more than the lowest cost; alone, a bidder gets `max_price`.
-With three or more bidders you can expect, both cost about the same on average.
+- `pay_as_bid` (default; for everything): winners get their cost. Simple and never more than the lowest cost; bidders add
+  a margin, so the lowest cost may not be the lowest true cost. It gives up truthful bidding.
+- `second_price` (one winner): the winner gets the cost at which it would just still have won, at most `max_price`. Bidders
+  do best to bid their true cost. You may pay more than the lowest cost; alone, a bidder gets `max_price`.
+- `uniform` (quantity): every unit is paid what the first rejected unit asked. One price for all, easy to explain; a
+  bidder with many units may gain by asking more for its last ones.
+- `vcg` (one winner, quantity, lots): each winner gets its cost and what the others would cost more without it. Bidding the
+  true cost is best for everybody. With lots you may pay far more than the costs, and one provider under two names can
+  gain; it is refused where without a winner less could be bought, so give lots and units a `max_price`.
+- `core` (lots): as near to vcg as it can be with no group of bidders able to do it for less: the safe choice for lots. It
+  gives up truthful bidding, a little.
+With three or more bidders you can expect, pay_as_bid and second_price cost about the same on average. preview_award shows
+what each rule would have paid.
 
 ## Which format
 - `sealed` (default): one look, no reaction to others. Best where few bid, or where they might agree among themselves.

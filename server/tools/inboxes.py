@@ -17,7 +17,8 @@ from market_core.values import plain, total
 from server.ports import Found, Posted, Query, Reader
 from server.projection import epoch
 from server.tools import answers
-from server.tools.reading import CursorField, auction_row, numbers, position
+from server.tools.answers import numbers
+from server.tools.reading import CursorField, auction_row, position
 from server.tools.registry import Call, reading
 
 

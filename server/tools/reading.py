@@ -19,6 +19,7 @@ from market_core.values import Name, ObjectId, name_of, plain, shown, total
 from server.ports import Found, Page, Query
 from server.projection import epoch, moment_of
 from server.tools import answers
+from server.tools.auction_views import auction_answer
 from server.tools.registry import Call, reading
 from server.tools.resources import book_of, side
 
@@ -69,9 +70,9 @@ class GetAuction(Model):
 
 @reading("Look at an auction", GetAuction, answers.AuctionSeen)
 async def get_auction(ask: GetAuction, call: Call) -> tuple[BaseModel, str]:
-    """Show one auction: the task, what it requires, how it scores and pays, its status, and your own bid.
+    """Show one auction: the task, what it requires, how it scores and pays, its status, and your own bids.
 
-    After the award: winner and payment; the buyer sees the ranking (20 rows a page), a pay_as_bid loser the cost
+    After the award: winners and payments; the buyer sees the ranking (20 rows a page), a pay_as_bid loser the cost
     below which it would have won. Changes nothing.
     """
     stream = auction_stream(ask.auction_id)
@@ -84,203 +85,6 @@ async def get_auction(ask: GetAuction, call: Call) -> tuple[BaseModel, str]:
 
     seen = await call.service.see([stream], view)
     return auction_answer(seen, ask.agent, first)
-
-
-def auction_answer(seen: AuctionSeen, viewer: str, first: int = 0) -> tuple[answers.AuctionSeen, str]:
-    """Return the answer for an auction as seen."""
-    terms, own = seen.terms, seen.own_bid
-    shown_to = first + len(seen.ranking)
-    made = answers.AuctionSeen(
-        auction_id=terms.auction_id,
-        status=seen.status,
-        task=terms.task,
-        buyer=terms.buyer,
-        description=terms.description or None,
-        requirements=_compact(terms.requirements),
-        max_price=terms.max_price,
-        payment_rule=terms.payment_rule,
-        format=None if terms.format == "sealed" else terms.format,
-        scoring=_compact(terms.scoring),
-        extension=terms.extension and _compact(terms.extension),
-        schedule=terms.schedule and _compact(terms.schedule),
-        offered=seen.offered,
-        closes_at=seen.closes_at,
-        invited_only=seen.invited_only or None,
-        invite=list(terms.invite[: answers.MOST_ROWS]) or None,
-        bids=seen.bids,
-        tie_break_commitment=terms.commitment,
-        own_bid=None
-        if own is None
-        else answers.OwnBid(
-            bid_id=own.bid_id,
-            cost=own.cost,
-            score=own.score,
-            lapsed=seen.own_lapsed or None,
-            rank=None if seen.own_position is None else seen.own_position + 1,
-            winning_threshold=seen.winning_threshold,
-            lower_cost_would_have_won=seen.lower_cost_would_have_won,
-        ),
-        winners=[
-            answers.WinnerRow(
-                agent=w.agent,
-                bid_id=w.bid_id,
-                payment=w.payment,
-                cost=w.cost,
-            )
-            for w in seen.winners
-        ]
-        or None,
-        ranking=answers.rank_rows(seen.ranking, terms, first) or None,
-        ranked=seen.ranked or None,
-        next_cursor=str(shown_to) if seen.ranking and shown_to < seen.ranked else None,
-        nonce=seen.nonce,
-        outcome=_compact_outcome(seen),
-    )
-    return made, _auction_text(made, seen, viewer)
-
-
-def _compact(model: BaseModel) -> dict[str, Any] | None:
-    """Return what a model says beyond its defaults, None if nothing."""
-    return numbers(model.model_dump(exclude_defaults=True)) or None
-
-
-def numbers(value: Any) -> Any:
-    """Return a value with its decimals as JSON numbers."""
-    match value:
-        case Decimal():
-            return answers.number(value)
-        case dict():
-            return {key: numbers(item) for key, item in value.items()}
-        case list() | tuple():
-            return [numbers(item) for item in value]
-    return value
-
-
-def _compact_outcome(seen: AuctionSeen) -> dict[str, Any] | None:
-    outcome = seen.outcome
-    if outcome is None:
-        return None
-    told = {
-        "provider": outcome.provider,
-        "success": outcome.success,
-        "actual_time": outcome.actual_time,
-        "quality": outcome.quality,
-        "note": outcome.note,
-        "reference": outcome.reference,
-    }
-    return {name: numbers(value) for name, value in told.items() if value not in (None, "")}
-
-
-def _auction_text(made: answers.AuctionSeen, seen: AuctionSeen, viewer: str) -> str:
-    lines = [_headline(made, seen)]
-    facts = {
-        "task": made.task,
-        "buyer": made.buyer,
-        "max_price": "none" if made.max_price is None else plain(made.max_price),
-        "payment_rule": made.payment_rule,
-        "requirements": json.dumps(made.requirements, ensure_ascii=False) if made.requirements else "none",
-        "scoring": json.dumps(made.scoring) if made.scoring else "cost only",
-    }
-    if made.format:
-        facts["format"] = _format_text(made, seen)
-    if made.invited_only:
-        facts["invited"] = (
-            ", ".join(made.invite[:20]) if made.invite else "only agents that the buyer invited"
-        )
-    lines.append("\n".join(f"{name}: {value}" for name, value in facts.items()))
-    if made.description:
-        lines.append(f"description, in the buyer's words:\n{answers.quoted(made.description)}")
-    if made.own_bid:
-        lines.append(_own_text(made.own_bid, seen))
-    if made.ranking:
-        lines.append(
-            answers.rank_table(made.ranking) + answers.paged(len(made.ranking), seen.ranked, made.next_cursor)
-        )
-    if seen.outcome:
-        lines.append(_outcome_text(seen.outcome))
-    return "\n".join(lines) + f"\nNext: {_auction_next(made, viewer)}"
-
-
-def _format_text(made: answers.AuctionSeen, seen: AuctionSeen) -> str:
-    """Return how an auction that is not sealed goes, with its rule in numbers."""
-    if seen.terms.schedule is not None:
-        rule = seen.terms.schedule
-        now = f", now {plain(seen.offered)}" if seen.offered is not None else ""
-        return (
-            f"dutch: the offer starts at {plain(rule.start)} and rises by {plain(rule.step)} every "
-            f"{plain(rule.every)} seconds up to max_price{now}; the first to take it wins"
-        )
-    text = "open: each bidder sees its rank; a new bid must lower one's score"
-    if seen.terms.extension is not None:
-        limits = seen.terms.extension
-        text += (
-            f" by {plain(limits.min_decrement)} or more; a new leader in the last {plain(limits.within)} seconds "
-            f"moves the deadline by {plain(limits.by)} seconds"
-        )
-    return text
-
-
-def _outcome_text(outcome: OutcomeReported) -> str:
-    told = [f"outcome, as the buyer reported: {'success' if outcome.success else 'failure'}"]
-    for name, came, promised in (
-        ("seconds", outcome.actual_time, outcome.estimated_time),
-        ("quality", outcome.quality, outcome.promised_quality),
-    ):
-        if came is not None:
-            told.append(f"{name} {plain(came)}" + (f" (promised {plain(promised)})" if promised else ""))
-    text = ", ".join(told)
-    if outcome.reference:
-        text += f"\nreference, in the buyer's words:\n{answers.quoted(outcome.reference)}"
-    if outcome.note:
-        text += f"\nnote, in the buyer's words:\n{answers.quoted(outcome.note)}"
-    return text
-
-
-def _headline(made: answers.AuctionSeen, seen: AuctionSeen) -> str:
-    if seen.winners:
-        winner = seen.winners[0]
-        return f"{made.auction_id} is awarded to {winner.agent} for {answers.credits_text(winner.payment)}, from {answers.count(made.bids, 'bid')}."
-    after = " after closing" if seen.cancelled_after_closing else ""
-    until = f" until {shown(made.closes_at)}" if made.closes_at and made.status == "open" else ""
-    return f"{made.auction_id} is {made.status}{until}{after}; {answers.count(made.bids, 'bid' if made.format else 'sealed bid')}."
-
-
-def _own_text(own: answers.OwnBid, seen: AuctionSeen) -> str:
-    text = f"your bid: {own.bid_id}, cost {plain(own.cost)}, score {plain(own.score)}"
-    if own.lapsed:
-        text += ", lapsed: its validity is over, so it does not count"
-    if own.rank is not None:
-        text += f", rank {own.rank} of {seen.ranked or seen.bids}"
-    if own.winning_threshold:
-        text += f"; a cost below {plain(own.winning_threshold)} would have won"
-    elif own.lower_cost_would_have_won is False:
-        text += "; with the time and quality it states, no cost would have won"
-    elif own.lower_cost_would_have_won:
-        text += "; a lower cost would have won"
-    return text
-
-
-def _auction_next(made: answers.AuctionSeen, viewer: str) -> str:
-    buyer = viewer == made.buyer
-    match made.status:
-        case "open":
-            if buyer:
-                return "inbox with wait; award when bidding is over."
-            if made.schedule:
-                return "submit_bid with take: true (and at_least) when the offer is enough for you."
-            return "submit_bid to take part or to change your bid."
-        case "closed":
-            return "preview_award to look, award to decide." if buyer else "wait for the award; inbox tells."
-        case "awarded":
-            if made.outcome:
-                return "nothing; this is done."
-            if buyer:
-                return "report_outcome once the work is delivered."
-            if made.winners and viewer == made.winners[0].agent:
-                return (
-                    "deliver the work to the buyer, outside this market; the buyer then reports the outcome."
-                )
-    return "list_auctions shows others."
 
 
 class ListAuctions(Model):
@@ -369,6 +173,8 @@ def auction_row(found: Found, now: int) -> answers.AuctionRow:
         max_price=_decimal(body["max_price"]),
         payment_rule=body["payment_rule"],
         format=None if body.get("format", "sealed") == "sealed" else body["format"],
+        quantity=body["quantity"] if body.get("quantity", 1) > 1 else None,
+        lots=body.get("lots") or None,
         capabilities=body["capabilities"][:3] or None,
         invited_only=body["invited_only"] or None,
         closes_at=None if summary.until is None else moment_of(summary.until),
@@ -413,7 +219,10 @@ def resource_answer(seen: ResourceSeen) -> tuple[answers.ResourceSeen, str]:
     """Return the answer for a resource as seen."""
     preview = None
     if seen.price_now is not None:
-        preview = {"clearing_price": numbers(seen.price_now), "quantity": numbers(seen.tradable)}
+        preview = {
+            "clearing_price": answers.numbers(seen.price_now),
+            "quantity": answers.numbers(seen.tradable),
+        }
     made = answers.ResourceSeen(
         resource=seen.name,
         unit=seen.unit or None,
@@ -454,8 +263,8 @@ def resource_answer(seen: ResourceSeen) -> tuple[answers.ResourceSeen, str]:
 def _last(event: ResourceCleared) -> dict[str, Any]:
     return {
         "at": shown(event.at),
-        "clearing_price": numbers(event.clearing_price),
-        "quantity": numbers(total(fill.quantity for fill in event.allocations)),
+        "clearing_price": answers.numbers(event.clearing_price),
+        "quantity": answers.numbers(total(fill.quantity for fill in event.allocations)),
     }
 
 

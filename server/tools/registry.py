@@ -21,21 +21,30 @@ _A = TypeVar("_A", bound=BaseModel)
 
 AgentArgument = Annotated[
     str,
-    Field(max_length=129, description="your agent id; leave out on a server bound to one"),
+    Field(max_length=129, description="your agent id, unless the server is bound"),
 ]
 KeyArgument = Annotated[
     str,
-    Field(max_length=200, description="your text; a call repeated with it acts once"),
+    Field(max_length=200, description="your text: a repeated call acts once"),
 ]
+
+
+Progress = Callable[[float, float, str], Awaitable[None]]
+"""Tells the caller how far a call is: so much of so much, and a message."""
+
+
+async def quiet(_done: float, _of: float, _message: str) -> None:
+    """Tell nobody."""
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What a tool works with: the market, who calls, and the idempotency key of the call."""
+    """What a tool works with: the market, who calls, the idempotency key, and how to tell that it takes longer."""
 
     service: Service
     identity: Identity
     key: str = ""
+    progress: Progress = quiet
 
 
 Run = Callable[[Call, dict[str, Any]], Awaitable[Answer]]

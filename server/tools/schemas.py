@@ -41,7 +41,13 @@ class Arguments:
         required = [name for name in made.get("required", []) if name != "agent"]
         made |= {"properties": {name: every[name] for name in self.names}, "required": required}
         kept = {key: part for key, part in _slim(made).items() if part and key != "description"}
-        return kept | {"additionalProperties": False}
+        # The argument says what its object is for; the object's own description would say it again.
+        parts = {
+            name: {key: value for key, value in part.items() if key != "description"}
+            for name, part in kept.pop("$defs", {}).items()
+        }
+        rest, kept = _used_where_they_are(kept, parts)
+        return ({"$defs": rest} if rest else {}) | kept | {"additionalProperties": False}
 
     def read(self, given: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
         """Return what a call gives to the tool's model, and its idempotency key.
@@ -70,27 +76,34 @@ def answer_schema(tool: Tool) -> dict[str, Any]:
         name: {key: value for key, value in part.items() if key not in ("description", "required")}
         for name, part in schema.pop("$defs", {}).items()
     }
+    rest, schema = _used_where_they_are(schema, parts)
+    return {"$defs": rest, **schema} if rest else schema
+
+
+def _used_where_they_are(
+    schema: dict[str, Any], parts: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the parts that are used more than once, and the schema with the others where they are used."""
     uses = json.dumps([schema, parts])
     once = {name: part for name, part in parts.items() if uses.count(f'"{_PARTS}{name}"') == 1}
-    rest = {name: _inlined(part, once) for name, part in parts.items() if name not in once}
-    schema = _inlined(schema, once)
-    return {"$defs": rest, **schema} if rest else schema
+    rest = {name: inlined(part, once) for name, part in parts.items() if name not in once}
+    return rest, inlined(schema, once)
 
 
 _PARTS = "#/$defs/"
 
 
-def _inlined(schema: Any, parts: Mapping[str, Any]) -> Any:
+def inlined(schema: Any, parts: Mapping[str, Any]) -> Any:
     """Return a schema with references to `parts` replaced by what they name."""
     if isinstance(schema, list):
-        return [_inlined(item, parts) for item in schema]
+        return [inlined(item, parts) for item in schema]
     if not isinstance(schema, dict):
         return schema
     name = str(schema.get("$ref", "")).removeprefix(_PARTS)
     if name in parts:
         rest = {key: value for key, value in schema.items() if key != "$ref"}
-        return _inlined({**parts[name], **rest}, parts)
-    return {key: _inlined(value, parts) for key, value in schema.items()}
+        return inlined({**parts[name], **rest}, parts)
+    return {key: inlined(value, parts) for key, value in schema.items()}
 
 
 def _is_text(annotation: Any) -> bool:
@@ -109,7 +122,7 @@ def _parsed(value: Any) -> Any:
 
 
 def _slim(schema: Any) -> Any:
-    """Return a JSON schema without what tells a model nothing: titles, nulls, defaults that are empty."""
+    """Return a JSON schema without what tells a model nothing: titles, nulls, empty defaults, far limits."""
     if isinstance(schema, list):
         return [_slim(item) for item in schema]
     if not isinstance(schema, dict):
@@ -124,7 +137,8 @@ def _slim(schema: Any) -> Any:
         else _slim(value)
         for key, value in schema.items()
         if not (
-            key == "title"
+            key in ("title", "maxLength", "minLength", "maxItems", "maximum")  # refused with their rule
             or (key == "default" and (not value or isinstance(value, dict | list) or value == "0"))
+            or (key in ("default", "minimum") and value == 1)
         )
     }

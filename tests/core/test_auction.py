@@ -254,7 +254,7 @@ def test_an_outcome_stands_in_the_auction_and_in_the_providers_record():
         later(5), auction_id, "buyer", "a", success=False, actual_time=D(90), quality=D("0.5"), note="late",
         reference="pr/1", payment=D(9), estimated_time=D(60), promised_quality=D("0.8"), capabilities=("go",),
     )  # fmt: skip
-    assert world.auction(auction_id).outcome == outcome
+    assert list(world.auction(auction_id).outcomes.values()) == [outcome]
     assert world.states["agent/a"].outcomes == [outcome]
     assert world.log[f"auction/{auction_id}"][-1] == world.log["agent/a"][-1] == outcome
 

@@ -28,9 +28,9 @@ BID = {"agent": "a", "auction_id": "auc_1", "cost": 1}
         (SubmitBid, {**BID, "attributes": ["x"]}, "attributes", "must be an object"),
         (
             CreateAuction,
-            {**CREATE, "payment_rule": "uniform"},
+            {**CREATE, "payment_rule": "cheapest"},
             "payment_rule",
-            "must be one of 'pay_as_bid' or 'second_price'",
+            "must be one of 'pay_as_bid', 'second_price', 'uniform', 'vcg' or 'core'",
         ),
         (CreateAuction, {**CREATE, "requirements": "python"}, "requirements", "must be an object"),
         (CreateAuction, {**CREATE, "invite": "a"}, "invite", "must be a list"),

@@ -13,11 +13,13 @@ from market_core import (
     Code,
     Condition,
     DemandAggregator,
+    Lot,
     Market,
     Rejection,
     Requirements,
     ReverseAuction,
     Scoring,
+    Tier,
 )
 from market_core.auction import Auction
 from market_core.commands import (
@@ -310,7 +312,24 @@ def test_requirements_can_be_given_to_the_market_whole():
     assert refused(market.see_agent, "a") == (Code.UNKNOWN_AGENT, {})
     market.execute(RegisterAgent(agent="a", attributes={"os": "Mac"}))
     market.execute(command)
-    assert (market.see_auction("auc_1", "a").own_bid.cost, market.see_agent("a").attributes) == (
+    assert (market.see_auction("auc_1", "a").own_bids[0].bid.cost, market.see_agent("a").attributes) == (
         1,
         {"os": "Mac"},
     )
+
+
+def test_lots_and_units_are_bought_in_process_like_over_the_server():
+    auction = ReverseAuction()
+    house = AuctionRequest(task="a house", lots=(Lot(id="roof"), Lot(id="walls")), payment_rule="core")
+    for agent, cost, lots in (("ann", 10, ["roof"]), ("bob", 10, ["walls"]), ("carl", 100, ["roof", "walls"])):
+        auction.submit_bid(house, Bid(agent=agent, cost=cost, lots=tuple(lots)))
+    award = auction.award(house)
+    assert [(w.agent, w.lots, w.payment) for w in sorted(award.winners, key=lambda w: w.agent)] == [
+        ("ann", ("roof",), 50),
+        ("bob", ("walls",), 50),
+    ]
+    bricks = AuctionRequest(task="bricks", quantity=95)
+    tiers = (Tier(from_quantity=101, cost=90),)
+    auction.submit_bid(bricks, Bid(agent="ann", cost=100, quantity=200, tiers=tiers))
+    made = auction.award(bricks)
+    assert (made.winner.quantity, made.payment) == (101, 9090)

@@ -7,8 +7,10 @@ import pytest
 
 from market_core import Code, Rejection, Scoring
 from market_core.agent import Agent
+from market_core.events import Winner
 from market_core.observation import (
     AuctionSeen,
+    OwnBidSeen,
     PreviewSeen,
     RecordSeen,
     RuleSeen,
@@ -35,9 +37,9 @@ def empty_view(seen, **visible):
     """Return a view of the same auction in which only `visible` is seen beside terms and number of bids."""
     nothing = {
         "cancelled_after_closing": False,
-        "own_bid": None,
-        "own_lapsed": False,
-        "own_position": None,
+        "own_bids": (),
+        "unbought": 0,
+        "unbought_lots": (),
         "winners": (),
         "ranking": (),
         "ranked": 0,
@@ -45,9 +47,7 @@ def empty_view(seen, **visible):
         "awarded_at": None,
         "runner_up_score": None,
         "invited_only": False,
-        "winning_threshold": None,
-        "lower_cost_would_have_won": None,
-        "outcome": None,
+        "outcomes": (),
         "mechanism": None,
         "closes_at": seen.terms.closes_at,
         "offered": None,
@@ -62,7 +62,9 @@ def test_before_the_award_everybody_sees_the_number_of_bids_and_a_bidder_its_own
     if status == "closed":
         world.wait(60)
     seen = world.see(auction_id, viewer)
-    assert seen == empty_view(seen, status=status, own_bid=world.auction(auction_id).bids.get(viewer))
+    own = world.auction(auction_id).bids.get(viewer)
+    own_bids = () if own is None else (OwnBidSeen(own, False, None, None, None),)
+    assert seen == empty_view(seen, status=status, own_bids=own_bids)
     assert (seen.terms.task, seen.terms.max_price, seen.terms.payment_rule) == ("review", D(50), "pay_as_bid")
 
 
@@ -96,7 +98,7 @@ def test_after_the_award_the_buyer_sees_the_ranking_a_loser_its_place_and_all_th
     bids = world.auction(auction_id).bids
     public = {
         "status": "awarded",
-        "winners": tuple(WinnerSeen(w.agent, w.bid_id, w.payment, w.cost) for w in awarded.winners),
+        "winners": tuple(WinnerSeen(w.agent, w.bid_id, w.payment, w.cost, 1, ()) for w in awarded.winners),
         "ranked": 3,
         "nonce": world.auction(auction_id).terms.nonce,
         "awarded_at": later(60),
@@ -110,19 +112,9 @@ def test_after_the_award_the_buyer_sees_the_ranking_a_loser_its_place_and_all_th
             "ranking": (bids["winner"], bids["loser"], bids["third"]),
             "runner_up_score": D(40),
         },
-        "winner": {"own_bid": bids["winner"], "own_position": 0},
-        "loser": {
-            "own_bid": bids["loser"],
-            "own_position": 1,
-            "winning_threshold": D(30),
-            "lower_cost_would_have_won": True,
-        },
-        "third": {
-            "own_bid": bids["third"],
-            "own_position": 2,
-            "winning_threshold": D(30),
-            "lower_cost_would_have_won": True,
-        },
+        "winner": {"own_bids": (OwnBidSeen(bids["winner"], False, 0, None, None),)},
+        "loser": {"own_bids": (OwnBidSeen(bids["loser"], False, 1, D(30), True),)},
+        "third": {"own_bids": (OwnBidSeen(bids["third"], False, 2, D(30), True),)},
     }
     for viewer, more in expected.items():
         seen = world.see(auction_id, viewer)
@@ -137,7 +129,7 @@ def test_a_threshold_is_the_cost_that_would_have_tied_for_the_time_and_quality_c
     world.bid(auction_id, "hopeless", 0, estimated_time=50)
     world.award(auction_id)
     thresholds = {
-        agent: world.see(auction_id, agent).winning_threshold for agent in ("winner", "loser", "hopeless")
+        agent: world.own(auction_id, agent).winning_threshold for agent in ("winner", "loser", "hopeless")
     }
     assert thresholds == {"winner": None, "loser": D(25), "hopeless": D(0)}
 
@@ -146,7 +138,8 @@ def test_no_threshold_is_told_where_the_payment_is_not_the_cost():
     world, auction_id = story("second_price")
     world.wait(60)
     world.award(auction_id)
-    assert {world.see(auction_id, viewer).winning_threshold for viewer in [*VIEWERS, "third"]} == {None}
+    seen = [world.own(auction_id, viewer).winning_threshold for viewer in ("winner", "loser", "third")]
+    assert seen == [None] * 3
 
 
 @pytest.mark.parametrize("viewer", ["", "stranger", "loser", "third", "buyer/x"])
@@ -170,8 +163,8 @@ def test_a_bidder_sees_when_its_own_bid_has_lapsed():
     lapsed = []
     for seconds in (0, 59, 1):
         world.wait(seconds)
-        lapsed.append({viewer: world.see(auction_id, viewer).own_lapsed for viewer in ("brief", "firm", "")})
-    nobody = {"brief": False, "firm": False, "": False}
+        lapsed.append({viewer: world.own(auction_id, viewer).lapsed for viewer in ("brief", "firm")})
+    nobody = {"brief": False, "firm": False}
     assert lapsed == [nobody, nobody, {**nobody, "brief": True}]
 
 
@@ -183,7 +176,8 @@ def test_under_second_price_the_cost_of_the_winner_is_told_to_buyer_and_winner()
     told = {viewer: world.see(auction_id, viewer).winners for viewer in [*VIEWERS, "third"]}
     costs = {"buyer": D(30), "winner": D(30)}
     assert told == {
-        viewer: (WinnerSeen("winner", won, payment=D(40), cost=costs.get(viewer)),) for viewer in told
+        viewer: (WinnerSeen("winner", won, payment=D(40), cost=costs.get(viewer), quantity=1, lots=()),)
+        for viewer in told
     }
 
 
@@ -231,8 +225,8 @@ def test_an_unknown_auction_is_refused_to_every_eye():
 @pytest.mark.parametrize(
     ("rule", "rules"),
     [
-        ("pay_as_bid", (RuleSeen("pay_as_bid", D(30), D(0)), RuleSeen("second_price", D(40), D(10)))),
-        ("second_price", (RuleSeen("second_price", D(40), D(10)), RuleSeen("pay_as_bid", D(30), D(0)))),
+        ("pay_as_bid", (("pay_as_bid", D(30), D(0)), ("second_price", D(40), D(10)))),
+        ("second_price", (("second_price", D(40), D(10)), ("pay_as_bid", D(30), D(0)))),
     ],
 )
 def test_a_preview_shows_the_buyer_the_ranking_and_every_rule_its_own_first(rule, rules):
@@ -240,8 +234,13 @@ def test_a_preview_shows_the_buyer_the_ranking_and_every_rule_its_own_first(rule
     world.wait(60)
     bids = world.auction(auction_id).bids
     seen = world.preview(auction_id)
-    assert seen == PreviewSeen(seen.terms, (bids["winner"], bids["loser"], bids["third"]), 3, rules)
-    assert world.award(auction_id).winners[0].payment == rules[0].payment
+    won = bids["winner"]
+    made = tuple(
+        RuleSeen(rule, (Winner("winner", won.bid_id, won.cost, payment, won.score),), payment, premium)
+        for rule, payment, premium in rules
+    )
+    assert seen == PreviewSeen(seen.terms, (won, bids["loser"], bids["third"]), 3, made)
+    assert world.award(auction_id).winners[0].payment == rules[0][1]
 
 
 def test_a_preview_without_bids_pays_nothing():
@@ -249,7 +248,7 @@ def test_a_preview_without_bids_pays_nothing():
     auction_id = world.create()
     world.close(auction_id)
     seen = world.preview(auction_id)
-    rules = (RuleSeen("pay_as_bid", None, None), RuleSeen("second_price", None, None))
+    rules = (RuleSeen("pay_as_bid", (), None, None), RuleSeen("second_price", (), None, None))
     assert seen == PreviewSeen(seen.terms, (), 0, rules)
 
 
@@ -289,13 +288,12 @@ def test_under_second_price_a_loser_learns_only_whether_a_lower_cost_would_have_
     world.bid(auction_id, "loser", 28, estimated_time=10)
     world.bid(auction_id, "hopeless", 0, estimated_time=50)
     world.award(auction_id)
-    seen = {agent: world.see(auction_id, agent) for agent in ("winner", "loser", "hopeless", "")}
+    seen = {agent: world.own(auction_id, agent) for agent in ("winner", "loser", "hopeless")}
     told = {agent: (s.winning_threshold, s.lower_cost_would_have_won) for agent, s in seen.items()}
     assert told == {
         "winner": (None, None),
         "loser": (None, True),
         "hopeless": (None, False),
-        "": (None, None),
     }
 
 

@@ -29,18 +29,18 @@ def test_each_bidder_sees_its_rank_and_nobody_another_cost():
     world, auction_id = opened()
     for agent, cost in (("ann", 8), ("bob", 6), ("carl", 7)):
         world.bid(auction_id, agent, cost)
-    places = {agent: world.see(auction_id, agent).own_position for agent in ("bob", "carl", "ann")}
+    places = {agent: world.own(auction_id, agent).position for agent in ("bob", "carl", "ann")}
     assert places == {"bob": 0, "carl": 1, "ann": 2}
     for viewer in ("", "buyer", "stranger"):
         seen = world.see(auction_id, viewer)
-        assert (seen.own_position, seen.ranking, seen.winners, seen.bids) == (None, (), (), 3)
+        assert (seen.own_bids, seen.ranking, seen.winners, seen.bids) == ((), (), (), 3)
 
 
 def test_while_a_sealed_auction_is_open_nobody_sees_a_rank():
     world = World()
     auction_id = world.create()
     world.bid(auction_id, "ann", 8)
-    assert world.see(auction_id, "ann").own_position is None
+    assert world.own(auction_id, "ann").position is None
 
 
 def test_in_an_open_auction_one_goes_down_by_the_decrement_or_more():
@@ -132,7 +132,7 @@ def test_the_rank_is_the_place_in_the_ranking_that_the_award_makes(bids):
         standing = world.auction(auction_id).bids.get(agent)
         if standing is None or cost < standing.cost:
             world.bid(auction_id, agent, cost)
-    places = {agent: world.see(auction_id, agent).own_position for agent in {agent for agent, _ in bids}}
+    places = {agent: world.own(auction_id, agent).position for agent in {agent for agent, _ in bids}}
     world.award(auction_id)
     ranking = [bid.bidder for bid in world.see(auction_id, "buyer").ranking]
     assert places == {agent: ranking.index(agent) for agent in places}

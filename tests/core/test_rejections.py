@@ -24,7 +24,14 @@ def test_the_text_of_a_code_is_its_name_in_small_letters():
 
 def test_waiting_helps_only_where_it_says_so():
     transient = {code for code, words in WORDS.items() if words.transient}
-    assert transient == {Code.BEFORE_DEADLINE, Code.OFFER_TOO_LOW, Code.BUSY, Code.STORE_UNAVAILABLE}
+    assert transient == {
+        Code.BEFORE_DEADLINE,
+        Code.OFFER_TOO_LOW,
+        Code.NOT_PROVED,
+        Code.SOLVER_GONE,
+        Code.BUSY,
+        Code.STORE_UNAVAILABLE,
+    }
 
 
 FACTS = {
@@ -50,6 +57,9 @@ FACTS = {
     "decrement": "0.5",
     "score": "6.8",
     "most": "6.5",
+    "winner": "acme/x",
+    "conflict": ["max_winners", "max_share"],
+    "gap": "0.25",
 }
 
 

@@ -26,7 +26,15 @@ from market_core.commands import (
 from market_core.events import Event
 from market_core.facts import Facts
 from market_core.handle import Decision, State, evolve, handle, new_state, streams
-from market_core.observation import AuctionSeen, PreviewSeen, ResourceSeen, preview, see_auction, see_resource
+from market_core.observation import (
+    AuctionSeen,
+    OwnBidSeen,
+    PreviewSeen,
+    ResourceSeen,
+    preview,
+    see_auction,
+    see_resource,
+)
 from market_core.resource import Resource
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -147,8 +155,13 @@ class World:
     def see(self, auction_id: str, viewer: str = "") -> AuctionSeen:
         return see_auction(self.auction(auction_id), viewer, self.now)
 
+    def own(self, auction_id: str, viewer: str) -> OwnBidSeen | None:
+        """Return what a viewer sees of its own bid, None without one."""
+        own = self.see(auction_id, viewer).own_bids
+        return own[0] if own else None
+
     def preview(self, auction_id: str, viewer: str = "buyer") -> PreviewSeen:
-        return preview(self.auction(auction_id), viewer, self.now)
+        return preview(self.auction(auction_id), viewer, Facts(self.now))
 
     def see_book(self, viewer: str = "", name: str = "gpu") -> ResourceSeen:
         return see_resource(self.book(name), viewer, self.now)

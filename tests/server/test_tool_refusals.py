@@ -18,6 +18,11 @@ NOT_FROM_A_CALL = {
     "resource_in_use",
     "unknown_agent",
     "too_many_bids",
+    "too_many_own_bids",
+    "too_large",
+    "payment_rule_does_not_fit",
+    "not_proved",
+    "solver_gone",
 }
 
 
@@ -63,6 +68,14 @@ async def a_busy_market(shop: Shop) -> dict[str, str]:
     await shop.ask("submit_bid", agent="p", auction_id=ids["taken"], take=True)
     ids["ranked"] = await shop.create(format="open")
     ids["leading"] = await shop.bid(ids["ranked"], "p", 5)
+    lots = [{"id": "roof"}, {"id": "walls"}]
+    for name in ("lots", "uncontested", "conflicting", "shared"):
+        more = {"uncontested": {"payment_rule": "vcg"}, "conflicting": {"constraints": {"min_winners": 3}}}
+        ids[name] = await shop.create(lots=lots, **more.get(name, {}))
+        for agent, lot in (("p", "roof"), ("q", "walls")):
+            await shop.bid(ids[name], agent, 5, lots=[lot])
+    await shop.ask("award", agent="buyer", auction_id=ids["shared"])
+    ids["uniform"] = await shop.create(quantity=3, payment_rule="uniform")
     shop.clock.wait(60)
     return ids
 
@@ -108,6 +121,14 @@ CALLS = {
     ("request_resources", "agent=Q resource=GPU quantity=1"): "both_sides",
     ("submit_bid", "agent=q auction_id={invited} cost=1"): "not_invited",
     ("submit_bid", "agent=acme auction_id={invited} cost=1"): "not_invited",
+    # What is bought
+    ("submit_bid", "agent=q auction_id={open} cost=5 quantity=2"): "field_does_not_fit",
+    ("submit_bid", "agent=q auction_id={lots} cost=5"): "lots_required",
+    ("submit_bid", 'agent=q auction_id={lots} cost=5 lots=["roof","door"]'): "unknown_lot",
+    ("award", "agent=buyer auction_id={uncontested}"): "no_competition",
+    ("award", "agent=buyer auction_id={conflicting}"): "constraints_conflict",
+    ("submit_bid", "agent=p auction_id={uniform} cost=5 min_quantity=2"): "field_does_not_fit",
+    ("report_outcome", "agent=buyer auction_id={shared} success=true"): "provider_required",
     # The state it is in
     ("submit_bid", "agent=q auction_id={taken} take=true"): "already_taken",
     ("withdraw", "agent=p id={leading}"): "leading_bid",

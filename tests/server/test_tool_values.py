@@ -55,7 +55,7 @@ BAD = [
     ("create_auction", AUCTION, "max_price", NO_QUANTITY),
     ("create_auction", AUCTION, "closes_in", [*NO_QUANTITY, 316_224_000]),
     ("create_auction", AUCTION, "closes_at", NO_MOMENT),
-    ("create_auction", AUCTION, "payment_rule", ["vcg", "", "PAY_AS_BID", 5]),
+    ("create_auction", AUCTION, "payment_rule", ["core", "", "PAY_AS_BID", 5]),
     ("create_auction", AUCTION, "invite", [*NO_LIST, *([agent] for agent in NO_AGENT), ["p"] * 101]),
     ("create_auction", AUCTION, "agent", NO_AGENT),
     (

@@ -1,0 +1,204 @@
+"""Auctions with several winners: from their bids to a question for the mechanism, and back from its answer."""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+from market_core.commands import Constraints, PaymentRule
+from market_core.events import AuctionCreated, BidSubmitted, Proof, UnitTerms, Winner
+from market_core.mechanisms import combinatorial, multi_unit, scoring
+from market_core.mechanisms.combinatorial import LotAward, LotBid, LotProblem
+from market_core.mechanisms.multi_unit import UnitAward, UnitBid, UnitProblem
+from market_core.mechanisms.procurement import (
+    DoesNotFit,
+    Infeasible,
+    Limits,
+    NoCompetition,
+    TooLarge,
+    Unproved,
+    Unsolved,
+)
+from market_core.mechanisms.solve import Question, SetRule, Solution, is_small, solve
+from market_core.rejections import Code, Rejection
+from market_core.values import from_micros, micros, plain
+
+__all__ = ["is_small"]
+
+MECHANISMS: Mapping[str, str] = {"units": "units/1", "lots": "lots/1", "single": "units/1"}
+"""Name and version of each mechanism, recorded in each award."""
+
+
+def tie_key(terms: AuctionCreated, bid: BidSubmitted) -> str:
+    """Return the key by which ties fall: of what may decide, and of the nonce committed at creation."""
+    content: dict[str, object] = {
+        "cost": bid.cost,
+        "estimated_time": bid.estimated_time,
+        "quality": bid.quality,
+        "attributes": bid.attributes,
+    }
+    if bid.units is not None:
+        content["quantity"] = [bid.units.quantity, bid.units.min_quantity]
+        content["tiers"] = [[tier.from_quantity, tier.cost] for tier in bid.units.tiers]
+        content["tier_kind"] = bid.units.tier_kind
+    if bid.lots:
+        content["lots"] = bid.lots
+    return scoring.tie_key(terms.nonce, terms.auction_id, bid.bidder, content)
+
+
+# The question
+
+
+def question(terms: AuctionCreated, bids: Sequence[BidSubmitted], rule: PaymentRule) -> Question:
+    """Return what must be solved to award `bids` under `rule`."""
+    assert rule != "second_price"  # CreateAuction offers it for one winner only
+    asked: SetRule = rule
+    problem = _lots(terms, bids) if terms.lots else _units(terms, bids)
+    return Question(problem, tuple(bid.bid_id for bid in bids), asked, terms.if_unproved == "pay_as_bid")
+
+
+def _units(terms: AuctionCreated, bids: Sequence[BidSubmitted]) -> UnitProblem:
+    return UnitProblem(
+        terms.quantity,
+        tuple(_unit_bid(terms, bid) for bid in bids),
+        None if terms.max_price is None else micros(terms.max_price),
+        _limits(terms.constraints),
+        _most_off(terms),
+    )
+
+
+def _unit_bid(terms: AuctionCreated, bid: BidSubmitted) -> UnitBid:
+    sold = bid.units or UnitTerms(1, 1, (), "all_units")
+    tiers = ((1, bid.cost), *((tier.from_quantity, tier.cost) for tier in sold.tiers))
+    return UnitBid(
+        bid.bidder,
+        tie_key(terms, bid),
+        sold.quantity,
+        sold.min_quantity,
+        tuple((start, micros(cost)) for start, cost in tiers),
+        sold.tier_kind == "incremental",
+        micros(bid.score) - micros(bid.cost),
+    )
+
+
+def _most_off(terms: AuctionCreated) -> int:
+    """Return the most that quality and bonuses take off a unit's score, so that no unit is bought for them alone."""
+    weights = terms.scoring
+    return micros(weights.quality_price) + sum(micros(row.bonus) for row in weights.attribute_bonus)
+
+
+def _lots(terms: AuctionCreated, bids: Sequence[BidSubmitted]) -> LotProblem:
+    places = {lot.id: place for place, lot in enumerate(terms.lots)}
+    limits: dict[str, int] = {}
+    for bid in bids:
+        if bid.at_most is not None:
+            limits[bid.bidder] = min(bid.at_most, limits.get(bid.bidder, bid.at_most))
+    return LotProblem(
+        tuple(None if lot.max_price is None else micros(lot.max_price) for lot in terms.lots),
+        tuple(
+            LotBid(
+                bid.bidder,
+                tie_key(terms, bid),
+                frozenset(places[lot] for lot in bid.lots),
+                micros(bid.cost),
+                micros(bid.score) - micros(bid.cost),
+            )
+            for bid in bids
+        ),
+        terms.bids_combine,
+        limits,
+        _limits(terms.constraints),
+    )
+
+
+def _limits(asked: Constraints) -> Limits:
+    return Limits(
+        asked.max_winners,
+        asked.min_winners or 0,
+        None if asked.max_share is None else micros(asked.max_share),
+        None if asked.max_spend_share is None else micros(asked.max_spend_share),
+    )
+
+
+# The answer
+
+
+def solved(asked: Question, seconds: float | None = None) -> Solution:
+    """Return the answer to a question, or raise the Rejection that says why there is none."""
+    try:
+        return solve(asked, seconds)
+    except Unsolved as why:
+        raise refusal(why, asked.rule) from None
+
+
+def answers(solution: Solution, asked: Question) -> bool:
+    """Return whether a solution is one to this question, fallen back or not."""
+    allowed = {asked.rule, "pay_as_bid"} if asked.fall_back else {asked.rule}
+    return solution.bids == asked.bids and solution.rule in allowed
+
+
+def refusal(why: Unsolved, rule: SetRule) -> Rejection:
+    """Return the refusal of an award that the mechanism cannot make."""
+    match why:
+        case Infeasible(limits=limits):
+            return Rejection(Code.CONSTRAINTS_CONFLICT, conflict=limits)
+        case NoCompetition(bidder=bidder):
+            return Rejection(Code.NO_COMPETITION, winner=bidder, rule=rule)
+        case DoesNotFit(why=reason):
+            return Rejection(Code.PAYMENT_RULE_DOES_NOT_FIT, rule=rule, why=reason)
+        case Unproved(gap=gap):
+            return Rejection(Code.NOT_PROVED, rule=rule, gap=plain(from_micros(gap)))
+        case TooLarge(limit=limit):
+            return Rejection(Code.TOO_LARGE, limit=limit)
+    raise TypeError(f"{type(why).__name__} has no refusal")
+
+
+def winners(bids: Sequence[BidSubmitted], asked: Question, solution: Solution) -> tuple[Winner, ...]:
+    """Return the winning bids with their totals, by tie key; they are recomputed, not taken over."""
+    problem, award = asked.problem, solution.award
+    made: list[tuple[str, Winner]] = []
+    for position, bid in enumerate(bids):
+        paid = from_micros(solution.payments[position])
+        if isinstance(award, UnitAward):
+            assert isinstance(problem, UnitProblem)  # as its award
+            units, offered = award.units[position], problem.bids[position]
+            if units:
+                cost = from_micros(multi_unit.cost(offered, units))
+                score = from_micros(multi_unit.score(offered, units))
+                made.append((offered.key, Winner(bid.bidder, bid.bid_id, cost, paid, score, units)))
+        elif position in award.winners:
+            assert isinstance(problem, LotProblem)  # as its award
+            won = Winner(bid.bidder, bid.bid_id, bid.cost, paid, bid.score, 1, bid.lots)
+            made.append((problem.bids[position].key, won))
+    return tuple(winner for _, winner in sorted(made, key=lambda pair: pair[0]))
+
+
+def unbought(asked: Question, solution: Solution) -> int:
+    """Return how many units nobody sells."""
+    if not isinstance(asked.problem, UnitProblem):
+        return 0
+    assert isinstance(solution.award, UnitAward)  # as its problem
+    return max(0, asked.problem.quantity - solution.award.bought)
+
+
+def unbought_lots(terms: AuctionCreated, solution: Solution) -> tuple[str, ...]:
+    """Return the lots that no winning bid covers."""
+    award = solution.award
+    return tuple(terms.lots[place].id for place in award.unbought) if isinstance(award, LotAward) else ()
+
+
+def threshold(asked: Question, position: int) -> Decimal | None:
+    """Return the cost (of a unit, or of the set of lots) below which a losing bid would have won; None if none is known.
+
+    It is found by solving again, with the bid forced in.
+    """
+    problem = asked.problem
+    if isinstance(problem, UnitProblem):
+        least = multi_unit.threshold(problem, multi_unit.decide(problem), position)
+    else:
+        least = combinatorial.threshold(problem, combinatorial.decide(problem), position)
+    return None if least is None else from_micros(max(least, 0))
+
+
+def proof(solution: Solution) -> Proof:
+    """Return how far the decision is proved best, in credits."""
+    made = solution.award.proof
+    return Proof(made.status, from_micros(made.gap), from_micros(made.bound), made.solver)

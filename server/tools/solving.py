@@ -1,0 +1,104 @@
+"""What must be solved before an award can be decided or previewed: asked of the solver, outside the writer."""
+
+import math
+from collections.abc import Mapping
+from datetime import datetime
+
+import anyio
+
+from market_core import awards
+from market_core.auction import Auction, status_at
+from market_core.commands import AwardAuction, CloseAuction, PaymentRule
+from market_core.handle import States, auction_stream
+from market_core.mechanisms.procurement import Unsolved
+from market_core.mechanisms.solve import Question, Solution
+from market_core.observation import check_preview
+from market_core.rejections import Rejection
+from market_core.sets import refusal
+from server.ports import SolverGone
+from server.service import After, Answer
+from server.tools.registry import Call
+
+_EVERY = 1.0  # seconds between two words of progress
+
+
+async def solved_for_award(ask: AwardAuction, call: Call) -> Solution | None:
+    """Return the answer to what the award must solve, None where it is quick or will be refused anyway.
+
+    An open auction is closed first, for good: what is solved are its final bids. Raises the Rejection of closing
+    it, or the one that says why there is no answer.
+    """
+    status, question = await _asked(ask, call)
+    if question is None:
+        return None
+    if status == "open":
+        close = CloseAuction(agent=ask.agent, auction_id=ask.auction_id)
+        await call.service.execute(close, _nothing_to_say)
+        _, question = await _asked(ask, call)
+    return None if question is None else await _solved(question, call)
+
+
+def _nothing_to_say(_after: After) -> Answer:
+    return Answer("", {})
+
+
+async def _asked(ask: AwardAuction, call: Call) -> tuple[str, Question | None]:
+    stream = auction_stream(ask.auction_id)
+
+    def view(states: States, now: datetime) -> tuple[str, Question | None]:
+        auction = states[stream]
+        assert isinstance(auction, Auction)  # by its stream's name
+        if auction.created is None or auction.terms.buyer != ask.agent:
+            return "", None
+        status = status_at(auction, now)
+        return status, awards.question(auction, now) if status in ("open", "closed") else None
+
+    return await call.service.see([stream], view)
+
+
+async def solved_for_preview(
+    auction_id: str, viewer: str, call: Call
+) -> Mapping[PaymentRule, Solution | Rejection]:
+    """Return the answers to what a preview must solve, by rule; a Rejection where a rule has none."""
+    stream = auction_stream(auction_id)
+
+    def view(states: States, now: datetime) -> dict[PaymentRule, Question]:
+        auction = states[stream]
+        assert isinstance(auction, Auction)  # by its stream's name
+        check_preview(auction, viewer, now)
+        asked = {rule: awards.question(auction, now, rule) for rule in awards.fitting_rules(auction.terms)}
+        return {rule: question for rule, question in asked.items() if question is not None}
+
+    found: dict[PaymentRule, Solution | Rejection] = {}
+    for rule, question in (await call.service.see([stream], view)).items():
+        try:
+            found[rule] = await _solved(question, call)
+        except Rejection as why:
+            found[rule] = why
+    return found
+
+
+async def _solved(question: Question, call: Call) -> Solution:
+    """Ask the solver, and tell the caller meanwhile that it goes on."""
+    solution: Solution | Unsolved | SolverGone
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(_tell, call, f"solving: {len(question.bids)} bids, {question.rule}")
+        try:
+            solution = await call.service.solver.solve(question)
+        except (Unsolved, SolverGone) as why:  # raised below, outside the group, which would wrap it
+            solution = why
+        tasks.cancel_scope.cancel()
+    if isinstance(solution, Unsolved):
+        raise refusal(solution, question.rule)
+    if isinstance(solution, SolverGone):
+        raise solution
+    return solution
+
+
+async def _tell(call: Call, message: str) -> None:
+    """Say every second that the solver is at work. How long it takes nobody knows, so it goes towards 1."""
+    seconds = 0
+    while True:
+        await anyio.sleep(_EVERY)
+        seconds += 1
+        await call.progress(1 - math.exp(-seconds / 10), 1.0, f"{message}, {seconds} s")
