@@ -14,9 +14,11 @@ is exact (`values`); scores are in credits and lower is better; ties fall by a n
 before anybody bid (`mechanisms.scoring`); what one agent may see is `observation`.
 
 Read in this order: values, commands, events, rejections, lifecycle, mechanisms, auction, sets, awards,
-auction_rules, resource, agent, handle, observation, market. Embed it with `Market`, or its two faces `ReverseAuction` and `DemandAggregator`.
+auction_rules, resource, agent, handle, observation, market. Embed it with `Market`, or its two faces `ReverseAuction` and `DemandAggregator`;
+`assign_tasks` gives tasks to agents without prices.
 """
 
+from market_core.assigning import Worker, assign_tasks
 from market_core.commands import (
     Condition,
     Constraints,
@@ -56,4 +58,6 @@ __all__ = [
     "Schedule",
     "Scoring",
     "Tier",
+    "Worker",
+    "assign_tasks",
 ]

@@ -237,16 +237,19 @@ _LOOKS: Mapping[str, Callable[["Service", str], Awaitable[Content]]] = {
 
 def _print_auction(sheet: "Sheet", seen: Content) -> None:
     sheet.heading(f"Auction {seen['auction_id']}: {seen['status']}")
-    names = ("task", "buyer", "description", "requirements", "max_price", "payment_rule", "scoring")
-    sheet.facts((name, seen.get(name)) for name in (*names, "closes_at", "invite", "bids"))
-    if seen["status"] in ("open", "closed"):
+    terms = ("task", "buyer", "description", "requirements", "max_price", "quantity", "lots", "bids_combine")
+    rules = ("constraints", "payment_rule", "scoring", "format", "extension", "schedule", "offered")
+    sheet.facts((name, seen.get(name)) for name in (*terms, *rules, "closes_at", "invite", "bids"))
+    if seen["status"] in ("open", "closed") and "format" not in seen:
         sheet.say("The bids are sealed until the award; until then only their number is shown.")
     for winner in seen.get("winners", ()):
         cost = f", its cost {winner['cost']:g}" if "cost" in winner else ""
-        sheet.say(f"Awarded to {winner['agent']}, paid {winner['payment']:g}{cost}.", "green")
-    if "outcome" in seen:
+        what = f" {winner['quantity']} units" if "quantity" in winner else ""
+        what = f" {', '.join(winner['lots'])}" if "lots" in winner else what
+        sheet.say(f"Awarded{what} to {winner['agent']}, paid {winner['payment']:g}{cost}.", "green")
+    for outcome in [seen["outcome"]] if "outcome" in seen else seen.get("outcomes", ()):
         sheet.heading("Outcome, as the buyer reported")
-        sheet.facts(seen["outcome"].items())
+        sheet.facts(outcome.items())
     sheet.heading("To check the tie-break")
     sheet.facts([("commitment", seen["tie_break_commitment"]), ("nonce", seen.get("nonce"))])
 

@@ -321,7 +321,11 @@ def test_requirements_can_be_given_to_the_market_whole():
 def test_lots_and_units_are_bought_in_process_like_over_the_server():
     auction = ReverseAuction()
     house = AuctionRequest(task="a house", lots=(Lot(id="roof"), Lot(id="walls")), payment_rule="core")
-    for agent, cost, lots in (("ann", 10, ["roof"]), ("bob", 10, ["walls"]), ("carl", 100, ["roof", "walls"])):
+    for agent, cost, lots in (
+        ("ann", 10, ["roof"]),
+        ("bob", 10, ["walls"]),
+        ("carl", 100, ["roof", "walls"]),
+    ):
         auction.submit_bid(house, Bid(agent=agent, cost=cost, lots=tuple(lots)))
     award = auction.award(house)
     assert [(w.agent, w.lots, w.payment) for w in sorted(award.winners, key=lambda w: w.agent)] == [
