@@ -57,5 +57,5 @@ def test_among_equal_assignments_the_nonce_decides():
 def test_an_agent_is_named_once_and_rightly():
     with pytest.raises(ValueError, match="twice"):
         assign_tasks({}, [Worker(agent="ann"), Worker(agent="ann")])
-    with pytest.raises(ValueError, match="an agent.s id"):
+    with pytest.raises(ValueError, match=r"an agent's id"):
         assign_tasks({}, [Worker(agent="a b")])
