@@ -75,6 +75,7 @@ async def a_busy_market(shop: Shop) -> dict[str, str]:
         for agent, lot in (("p", "roof"), ("q", "walls")):
             await shop.bid(ids[name], agent, 5, lots=[lot])
     await shop.ask("award", agent="buyer", auction_id=ids["shared"])
+    await shop.ask("close_auction", agent="buyer", auction_id=ids["conflicting"])  # an award would, to solve it
     ids["uniform"] = await shop.create(quantity=3, payment_rule="uniform")
     shop.clock.wait(60)
     return ids
