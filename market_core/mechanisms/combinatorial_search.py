@@ -78,12 +78,28 @@ def _without(piece: Part, won: Sequence[Option], seconds: float | None) -> dict[
         return table.without(piece, winners)
     missing, values = piece.value(won)[0], {}
     for bidder in winners:
-        others = [option for option in won if option.bidder != bidder]
-        found = solver.cheapest(piece.without(bidder), missing, seconds, others)
+        rest = piece.without(bidder)
+        found = solver.cheapest(rest, missing, seconds, _mended(rest, within(rest, won)))
         if found is not None and found.gap:
             raise Unproved(found.gap)
         values[bidder] = (missing + 1, 0) if found is None else (found.missing, found.score)
     return values
+
+
+def _mended(rest: Part, kept: Sequence[Option]) -> Sequence[Option]:
+    """Return these bids with the best of other bidders on the lots they leave, where that is quick to find."""
+    covered, busy = union(kept), {option.bidder for option in kept}
+    left = {lot: price for lot, price in rest.prices.items() if not covered >> lot & 1}
+    options = tuple(
+        replace(option, lots=option.lots & ~covered)
+        for option in rest.options
+        if option.lots & ~covered and option.bidder not in busy
+    )
+    gap = replace(rest, prices=left, options=options, at_most={}, limits=Limits())
+    if not table.fits(gap):
+        return kept
+    added = {option.position for option in table.best(gap).chosen}
+    return [*kept, *(option for option in rest.options if option.position in added)]
 
 
 def _conflict(part: Part, seconds: float | None) -> tuple[str, ...]:

@@ -103,9 +103,25 @@ def _score_text(bid: BidSubmitted, auction: Auction) -> str:
     parts = score_parts(bid, auction.terms)
     terms = [("+", "time", parts.time), ("-", "quality", parts.quality), ("-", "bonus", parts.bonus)]
     said = "".join(f" {sign} {name} {plain(value)}" for sign, name, value in terms if value)
-    return f"cost {plain(bid.cost)}, score {plain(bid.score)}" + (
-        f" = cost{said} (lowest wins)" if said else " (lowest wins)"
+    wins = "lowest total wins" if auction.terms.mechanism in ("units", "lots") else "lowest wins"
+    return f"cost {plain(bid.cost)}{_sold_text(bid)}, score {plain(bid.score)}" + (
+        f" = cost{said} ({wins})" if said else f" ({wins})"
     )
+
+
+def _sold_text(bid: BidSubmitted) -> str:
+    """Return what a bid's cost is for, where that is not the whole task."""
+    if bid.lots:
+        return f" for {', '.join(bid.lots)}"
+    if bid.units is None:
+        return ""
+    least = f"{bid.units.min_quantity} to " if bid.units.min_quantity > 1 else "up to "
+    text = f" per unit, {least}{bid.units.quantity} units"
+    if bid.units.tiers:
+        whose = "all units" if bid.units.tier_kind == "all_units" else "the units from there on"
+        steps = ", ".join(f"{plain(tier.cost)} from unit {tier.from_quantity}" for tier in bid.units.tiers)
+        text += f" ({steps}, for {whose})"
+    return text
 
 
 def _receipt(after: After) -> tuple[answers.BidReceipt, BidSubmitted]:

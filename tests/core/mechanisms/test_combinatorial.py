@@ -2,7 +2,9 @@
 
 from dataclasses import replace
 from functools import partial
+from hashlib import sha256
 from itertools import chain, combinations
+from random import Random
 
 import pytest
 from hypothesis import given, settings
@@ -245,6 +247,39 @@ def test_independent_lots_are_solved_apart_and_large_ones_by_the_solver():
     award = decide(replace(problem, bids=tied))
     assert (award.winners, award.proof) == ((80,), Proof("optimal", 0, 199, "HiGHS"))
     assert won(replace(problem, bids=tied), "vcg") == [("all", 200)]
+
+
+# --- against each other
+
+
+def market(seed, combine, lots=9, bids=60, tied=False):
+    """A larger auction: bundles somewhat cheaper than their parts, or all lots at one price."""
+    random = Random(seed)
+    made = []
+    for place in range(bids):
+        own = frozenset(random.sample(range(lots), random.randint(1, 4)))
+        cost = 10 * len(own) if tied else random.randint(70, 130) * len(own) - 10 * (len(own) - 1)
+        key = sha256(f"{seed} {place}".encode()).hexdigest()
+        made.append(LotBid(f"p{random.randint(0, 19)}", key, own, cost))
+    prices = (None, *(random.randint(80, 200) for _ in range(lots - 1)))
+    return LotProblem(prices, tuple(made), combine)
+
+
+@pytest.mark.parametrize("tied", [False, True])
+@pytest.mark.parametrize("combine", ["xor", "or"])
+@pytest.mark.parametrize("seed", range(3))
+def test_the_table_the_solver_and_one_solve_per_winner_agree(seed, combine, tied):
+    problem = market(seed, combine, tied=tied)
+    by_solver = replace(problem, limits=HIGHS)
+    award, other = decide(problem), decide(by_solver)
+    assert (award.proof.solver, other.proof.solver) == ("table", "HiGHS")
+    assert (award.winners, award.score) == (other.winners, other.score)
+    for rule in ("vcg", "core"):
+        assert payments(problem, award, rule) == payments(by_solver, other, rule)
+    totals = per_bidder(problem, payments(problem, award, "vcg"))
+    for name, cost in per_bidder(problem, payments(problem, award, "pay_as_bid")).items():
+        rest = tuple(each for each in problem.bids if each.bidder != name)
+        assert totals[name] == cost + decide(replace(problem, bids=rest)).score - award.score
 
 
 # --- against brute force
