@@ -20,6 +20,7 @@ from market_core.events import (
 )
 from market_core.lifecycle import AuctionStatus
 from market_core.rejections import Code, Rejection
+from market_core.values import owner_of
 
 MOST_BIDS = 200_000
 """Standing bids an auction takes."""
@@ -48,6 +49,7 @@ class Auction:
     withdrawn: set[str] = field(default_factory=set)
     award: AuctionAwarded | None = None
     outcomes: dict[str, OutcomeReported] = field(default_factory=dict)  # by provider
+    bidder_for: dict[str, str] = field(default_factory=dict)  # the last agent that bid for each owner
     extended_to: datetime | None = None
     extensions: int = 0
     final: tuple[BidSubmitted, ...] | None = field(default=None, compare=False, repr=False)
@@ -125,6 +127,7 @@ def _bid(auction: Auction, event: BidSubmitted) -> None:
         del auction.bids[auction.slot_of[event.replaced]]
     auction.bids[place] = event
     auction.slot_of[event.bid_id] = place
+    auction.bidder_for[owner_of(event.bidder)] = event.bidder
 
 
 def _bid_withdrawn(auction: Auction, event: BidWithdrawn) -> None:

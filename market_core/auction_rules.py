@@ -121,11 +121,20 @@ def _(command: SubmitBid, auction: Auction, facts: Facts, provider: Agent) -> li
         raise Rejection(Code.OWN_AUCTION)
     if terms.invite and command.agent not in terms.invite:
         raise Rejection(Code.NOT_INVITED)
-    if auction.award is not None and terms.schedule is not None:
+    if auction.award is not None and auction.award.winners and terms.schedule is not None:
+        taken = auction.award.winners[0]
+        if taken.agent == command.agent:
+            raise Rejection(Code.ALREADY_YOURS, payment=plain(taken.payment))
         raise Rejection(Code.ALREADY_TAKEN)
+    _check_one_agent_of_an_owner(command, auction)
     _check_takes_bids(auction, "bid", facts.now)
     if command.replaces:
         _check_stands(command.replaces, auction)
+        if (
+            auction.slot_of[command.replaces] != (place := slot(command.agent, command.lots))
+            and place in auction.bids
+        ):
+            raise Rejection(Code.TWO_BIDS_FOR_ONE)
     _check_in_time(auction, facts.now)
     if terms.schedule is not None:
         return _take(command, auction, facts, provider)
@@ -167,6 +176,15 @@ def _bid(command: SubmitBid, auction: Auction, facts: Facts, provider: Agent) ->
         lots=tuple(sorted(command.lots)),
         at_most=command.at_most,
     )
+
+
+def _check_one_agent_of_an_owner(command: SubmitBid, auction: Auction) -> None:
+    """Two agents of one owner would compete with themselves, and set each other's payment."""
+    other = auction.bidder_for.get(owner_of(command.agent), command.agent)
+    if auction.terms.mechanism not in ("units", "lots") or other == command.agent:
+        return
+    if bids_of(auction, other):
+        raise Rejection(Code.OWNER_BIDS_ALREADY, other=other)
 
 
 def _check_room(command: SubmitBid, auction: Auction) -> None:
@@ -380,10 +398,10 @@ def _reported_on(command: ReportOutcome, auction: Auction) -> str:
     assert auction.award is not None  # the status says awarded
     winners = list(dict.fromkeys(winner.agent for winner in auction.award.winners))
     if command.provider is None and len(winners) > 1:
-        raise Rejection(Code.PROVIDER_REQUIRED)
+        raise Rejection(Code.PROVIDER_REQUIRED, winners=winners[:20])
     named = command.provider or winners[0]
     if named not in winners:
-        raise Rejection(Code.PROVIDER_REQUIRED)
+        raise Rejection(Code.NOT_A_WINNER, winners=winners[:20])
     return named
 
 

@@ -41,9 +41,10 @@ def decide(auction: Auction, facts: Facts, rule: PaymentRule | None = None) -> D
     Where sets of bids are searched, `facts.solution` is the answer to `question`, if it takes long. Raises the
     Rejection that says why there is no decision.
     """
-    if auction.terms.mechanism in ("units", "lots"):
-        return _of_sets(auction, facts, rule or auction.terms.payment_rule)
-    return _of_one(auction, facts.now, rule or auction.terms.payment_rule)
+    applied = rule or auction.terms.payment_rule
+    if auction.terms.mechanism in ("units", "lots") and applied != "second_price":
+        return _of_sets(auction, facts, applied)
+    return _of_one(auction, facts.now, applied)
 
 
 def _of_one(auction: Auction, now: datetime, rule: PaymentRule) -> Decided:
@@ -73,12 +74,15 @@ def _of_sets(auction: Auction, facts: Facts, rule: PaymentRule) -> Decided:
     asked = sets.question(auction.terms, binding(auction, facts.now), rule)
     solution = facts.solution
     if solution is None or not sets.answers(solution, asked):
-        if not (facts.may_solve or sets.is_small(asked)):
+        if not (facts.may_solve or sets.are_few(auction.terms, binding(auction, facts.now))):
             raise Rejection(Code.BUSY)  # the bids are others than those that were solved for
         solution = sets.solved(asked)
     bids = [auction.bids[auction.slot_of[bid_id]] for bid_id in asked.bids]
+    won = sets.winners(bids, asked, solution)
+    if not won and bids:
+        sets.check_that_no_constraint_is_to_blame(asked)
     return Decided(
-        sets.winners(bids, asked, solution),
+        won,
         solution.rule,
         sets.MECHANISMS[auction.terms.mechanism],
         unbought=sets.unbought(asked, solution),
@@ -89,10 +93,15 @@ def _of_sets(auction: Auction, facts: Facts, rule: PaymentRule) -> Decided:
 
 def question(auction: Auction, now: datetime, rule: PaymentRule | None = None) -> Question | None:
     """Return what must be solved to decide the auction; None where deciding is quick anyway."""
-    if auction.terms.mechanism not in ("units", "lots"):
+    applied = rule or auction.terms.payment_rule
+    bids = binding(auction, now)
+    if (
+        auction.terms.mechanism not in ("units", "lots")
+        or applied == "second_price"
+        or sets.are_few(auction.terms, bids)
+    ):
         return None
-    asked = sets.question(auction.terms, binding(auction, now), rule or auction.terms.payment_rule)
-    return None if sets.is_small(asked) else asked
+    return sets.question(auction.terms, bids, applied)
 
 
 def awarded(auction: Auction, facts: Facts) -> AuctionAwarded:
@@ -153,8 +162,9 @@ def threshold(auction: Auction, bid: BidSubmitted) -> Decimal | None:
     if auction.terms.mechanism == "dutch":
         return None
     bids = binding(auction, decided.at)
-    asked = sets.question(auction.terms, bids, "pay_as_bid")
-    return sets.threshold(asked, bids.index(bid)) if sets.is_small(asked) else None
+    if not sets.are_few(auction.terms, bids):
+        return None
+    return sets.threshold(sets.question(auction.terms, bids, "pay_as_bid"), bids.index(bid))
 
 
 def final_ranking(auction: Auction) -> tuple[BidSubmitted, ...]:
@@ -202,7 +212,13 @@ def offer(terms: AuctionCreated, now: datetime) -> Decimal | None:
 def offered_from(terms: AuctionCreated, wanted: Decimal) -> datetime | None:
     """Return when a Dutch auction offers `wanted` or more, None if it never does."""
     passed = dutch.reached(*_steps(terms), micros(wanted))
-    return None if passed is None else terms.at + timedelta(microseconds=passed)
+    if passed is None or passed > _LAST_MICROSECOND:
+        return None
+    return terms.at + timedelta(microseconds=passed)
+
+
+_LAST_MICROSECOND = 1000 * 366 * 24 * 3600 * 10**6
+"""In a thousand years: later than that is never."""
 
 
 def _steps(terms: AuctionCreated) -> tuple[int, int, int, int]:

@@ -47,6 +47,7 @@ TierKind = Literal["all_units", "incremental"]
 IfUnproved = Literal["refuse", "pay_as_bid"]
 MOST_UNITS = 1_000_000
 """Units an auction may ask for."""
+_MOST_LOT_TEXT = 18_000  # characters: an answer repeats them
 MOST_LOTS = 500
 """Lots an auction may have."""
 Units = Annotated[int, Field(ge=1, le=MOST_UNITS)]
@@ -207,7 +208,7 @@ class Constraints(Model):
     max_winners: Annotated[int | None, Field(ge=1, le=10_000)] = None
     min_winners: Annotated[int | None, Field(ge=1, le=10_000)] = None
     max_share: Annotated[
-        PositiveShare | None, Field(description="most of the units or lots for one bidder, above 0 to 1")
+        PositiveShare | None, Field(description="most of what is bought for one bidder, above 0 to 1")
     ] = None
     max_spend_share: Annotated[
         PositiveShare | None, Field(description="most of the total cost for one; pay_as_bid only")
@@ -217,6 +218,9 @@ class Constraints(Model):
     def _possible(self) -> Self:
         if self.max_winners is not None and (self.min_winners or 0) > self.max_winners:
             raise wrong("min_winners", "must not be above max_winners")
+        for name, share in (("max_share", self.max_share), ("max_spend_share", self.max_spend_share)):
+            if self.max_winners is not None and share is not None and share * self.max_winners < 1:
+                raise wrong(name, "times max_winners is below 1, so the winners together could never get all")
         return self
 
 
@@ -252,7 +256,9 @@ class CreateAuction(Command):
     ] = None
     quantity: Annotated[
         Units,
-        Field(description="units of the same thing; several may win, costs and payments rules per unit"),
+        Field(
+            description="units of the same thing from several winners, less if fewer are offered; costs and max_price are per unit"
+        ),
     ] = 1
     lots: Annotated[
         tuple[Lot, ...],
@@ -275,7 +281,7 @@ class CreateAuction(Command):
         Field(
             description="pay_as_bid: winners get their cost. second_price (one winner), vcg: what they would just "
             "still have won at, so the true cost is the best bid. uniform (quantity): every unit the first "
-            "rejected cost. core (lots): near vcg, but nobody could have done it for less"
+            "rejected cost. core (lots): as near vcg as is safe for you; nearly as honest"
         ),
     ] = "pay_as_bid"
     if_unproved: Annotated[
@@ -352,10 +358,17 @@ class CreateAuction(Command):
             raise wrong("max_price", "is given per lot: lots=[{id, max_price}]")
         if len({lot.id for lot in self.lots}) < len(self.lots):
             raise wrong("lots", "must have a different id each")
+        if (length := len(canonical([lot.model_dump() for lot in self.lots]))) > _MOST_LOT_TEXT:
+            raise wrong(
+                "lots", f"must have at most {_MOST_LOT_TEXT:,} characters in all; they have {length:,}"
+            )
         if self.bids_combine != "xor" and not self.lots:
             raise wrong("bids_combine", "is for lots; without them a bidder has one bid")
         if self.constraints != NO_CONSTRAINTS and not self.lots and self.quantity == 1:
             raise wrong("constraints", "are for several winners: give quantity or lots")
+        share = self.constraints.max_share
+        if share is not None and share * max(self.quantity, len(self.lots)) < 1:
+            raise wrong("constraints.max_share", "is less than one unit or lot, so nobody could win anything")
 
     def _fits_its_rule(self) -> None:
         several = bool(self.lots) or self.quantity > 1

@@ -11,6 +11,8 @@ from market_core.mechanisms import scoring
 from market_core.rejections import Code, Rejection
 from market_core.values import MICRO, TOTAL_LIMIT, from_micros, half_even, micros, plain, total
 
+MOST_TIMES = 10
+"""So many times what is asked a bid may make the buyer take, with a minimum or a tier."""
 SCORE_LIMIT = Decimal(100_000_000_000)
 """Scores stay below this, so that a cost and two scores together stay below the limit of totals."""
 
@@ -39,7 +41,7 @@ def eligible_attributes(command: SubmitBid, terms: AuctionCreated, provider: Age
     most = _most(command, terms)
     if most is not None and dearest > most:
         raise Rejection(Code.BID_ABOVE_MAX_PRICE, max_price=plain(most))
-    if dearest * max(terms.quantity, command.quantity or 1) >= TOTAL_LIMIT:
+    if dearest * _most_units(command, terms) >= TOTAL_LIMIT:
         raise Rejection(Code.TOTAL_OUT_OF_RANGE, limit=f"{TOTAL_LIMIT:,}")
     return attributes
 
@@ -72,8 +74,11 @@ def sold(command: SubmitBid, terms: AuctionCreated) -> UnitTerms | None:
         return None
     if terms.payment_rule == "uniform":
         _check_one_by_one(command)
-    quantity = command.quantity or max(terms.quantity, command.min_quantity, *_starts(command))
-    return UnitTerms(quantity, command.min_quantity, command.tiers, command.tier_kind)
+    for field, units in (("min_quantity", command.min_quantity), ("tiers", _last_start(command))):
+        if units > MOST_TIMES * terms.quantity:
+            why = f"it begins beyond {MOST_TIMES} times the {terms.quantity} units that are asked for"
+            raise Rejection(Code.FIELD_DOES_NOT_FIT, field=field, why=why)
+    return UnitTerms(_most_units(command, terms), command.min_quantity, command.tiers, command.tier_kind)
 
 
 def _check_one_by_one(command: SubmitBid) -> None:
@@ -93,8 +98,13 @@ def _check_one_by_one(command: SubmitBid) -> None:
 _ONE_BY_ONE = "uniform prices each unit alone"
 
 
-def _starts(command: SubmitBid) -> tuple[int, ...]:
-    return tuple(tier.from_quantity for tier in command.tiers) or (1,)
+def _last_start(command: SubmitBid) -> int:
+    return max((tier.from_quantity for tier in command.tiers), default=1)
+
+
+def _most_units(command: SubmitBid, terms: AuctionCreated) -> int:
+    """Return the most units a bid may sell: what it says, else all that is asked, or what its tiers reach."""
+    return command.quantity or max(terms.quantity, command.min_quantity, _last_start(command))
 
 
 def _meets(value: bool | int | float | str | None, condition: Condition) -> bool:
@@ -125,7 +135,7 @@ def bid_score(command: SubmitBid, terms: AuctionCreated, attributes: Attributes)
             bonus=_bonus(terms, attributes),
         )
     )
-    if abs(score) * terms.quantity >= SCORE_LIMIT:
+    if abs(score) * _most_units(command, terms) >= SCORE_LIMIT:
         raise Rejection(Code.SCORE_OUT_OF_RANGE)
     return score
 

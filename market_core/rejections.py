@@ -32,10 +32,12 @@ class Code(StrEnum):
     OWN_AUCTION = "own_auction"
     BOTH_SIDES = "both_sides"
     NOT_INVITED = "not_invited"
+    OWNER_BIDS_ALREADY = "owner_bids_already"
     # state
     AUCTION_CANCELLED = "auction_cancelled"
     AUCTION_UNSOLD = "auction_unsold"
     ALREADY_TAKEN = "already_taken"
+    ALREADY_YOURS = "already_yours"
     AUCTION_AWARDED = "auction_awarded"
     AUCTION_CLOSED = "auction_closed"
     AUCTION_OPEN = "auction_open"
@@ -43,6 +45,7 @@ class Code(StrEnum):
     OUTCOME_REPORTED = "outcome_reported"
     BID_WITHDRAWN = "bid_withdrawn"
     BID_REPLACED = "bid_replaced"
+    TWO_BIDS_FOR_ONE = "two_bids_for_one"
     LEADING_BID = "leading_bid"
     ENTRY_GONE = "entry_gone"
     RESOURCE_IN_USE = "resource_in_use"
@@ -70,6 +73,7 @@ class Code(StrEnum):
     TOTAL_OUT_OF_RANGE = "total_out_of_range"
     NOT_WHOLE = "not_whole"
     PROVIDER_REQUIRED = "provider_required"
+    NOT_A_WINNER = "not_a_winner"
     PAYMENT_RULE_DOES_NOT_FIT = "payment_rule_does_not_fit"
     NO_COMPETITION = "no_competition"
     CONSTRAINTS_CONFLICT = "constraints_conflict"
@@ -144,6 +148,10 @@ WORDS: Mapping[Code, Words] = {
         "your owner stands on the other side of this resource's book already; nobody trades with itself",
         "withdraw what it has posted there first, or wait until it is filled; inbox lists it",
     ),
+    Code.OWNER_BIDS_ALREADY: Words(
+        "{other}, an agent of your owner, has a bid here; where several bids win together an owner bids through one agent",
+        "bid as {other}, or withdraw its bids first",
+    ),
     Code.NOT_INVITED: Words(
         "this auction is open only to invited agents", "list_auctions shows others you can bid on"
     ),
@@ -156,6 +164,10 @@ WORDS: Mapping[Code, Words] = {
     Code.ALREADY_TAKEN: Words(
         "another provider took this auction's offer first",
         "list_auctions with status open shows others; in a Dutch auction the first to take wins",
+    ),
+    Code.ALREADY_YOURS: Words(
+        "you have taken this auction's offer already, and won it at {payment} credits",
+        "nothing more to take; inbox shows it among the work you are to deliver",
     ),
     Code.AUCTION_AWARDED: Words(
         "the auction was awarded and that is final", "get_auction shows winner and payment"
@@ -179,6 +191,10 @@ WORDS: Mapping[Code, Words] = {
     Code.BID_REPLACED: Words(
         "the bid was already replaced by a newer one of yours",
         "get_auction shows your standing bid; name that one",
+    ),
+    Code.TWO_BIDS_FOR_ONE: Words(
+        "you have another bid on these very lots, so this one would take the place of two",
+        "name that one in replaces, or leave replaces out and withdraw the other",
     ),
     Code.LEADING_BID: Words(
         "your bid leads this open auction, and a leading bid cannot be withdrawn",
@@ -278,20 +294,24 @@ WORDS: Mapping[Code, Words] = {
         "this resource is traded in whole units only", "give a quantity without a fraction"
     ),
     Code.PROVIDER_REQUIRED: Words(
-        "the auction has several winners, and an outcome is about one of them",
-        "add provider: one of the winners that get_auction shows",
+        "the auction has several winners, and an outcome is about one of them: {winners}",
+        "add provider: one of them",
+    ),
+    Code.NOT_A_WINNER: Words(
+        "this provider did not win the auction; the winners are: {winners}", "name one of them as provider"
     ),
     Code.PAYMENT_RULE_DOES_NOT_FIT: Words(
-        "{rule} cannot be applied to these bids: {why}; nothing was decided",
+        "{rule} cannot be applied to these bids: {why}",
         "preview_award shows the rules that fit; cancel with withdraw and create it again with one of them",
     ),
     Code.NO_COMPETITION: Words(
-        "without {winner} less could be bought, so nothing bounds what {rule} would pay it; nothing was decided",
-        "cancel with withdraw, and create it again with a max_price for each lot or unit, or with pay_as_bid",
+        "without {winner} less could be bought, so nothing bounds what {rule} would pay it",
+        "award again once another has bid, or cancel with withdraw and create it again with a max_price for each "
+        "lot or unit, or with pay_as_bid",
     ),
     Code.CONSTRAINTS_CONFLICT: Words(
-        "no set of the bids satisfies these constraints together: {conflict}; nothing was decided",
-        "cancel with withdraw, and create it again with looser constraints",
+        "no set of the bids satisfies these constraints together: {conflict}",
+        "award again once more have bid, or cancel with withdraw and create it again with looser constraints",
     ),
     Code.NOT_PROVED: Words(
         "the best set of bids was not proved in time ({gap} credits are open), and {rule} pays by proved ones only; "
@@ -313,7 +333,7 @@ WORDS: Mapping[Code, Words] = {
         "replace one (replaces: its bid_id), or withdraw one first; inbox lists them",
     ),
     Code.TOO_LARGE: Words(
-        "the auction is beyond what the market solves: {limit}; nothing was decided",
+        "the auction is beyond what the market solves: {limit}",
         "cancel with withdraw, and split it into several auctions",
     ),
     Code.SOLVER_GONE: Words(

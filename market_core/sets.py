@@ -1,9 +1,10 @@
 """Auctions with several winners: from their bids to a question for the mechanism, and back from its answer."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 
-from market_core.commands import Constraints, PaymentRule
+from market_core.commands import NO_CONSTRAINTS, Constraints, PaymentRule
 from market_core.events import AuctionCreated, BidSubmitted, Proof, UnitTerms, Winner
 from market_core.mechanisms import combinatorial, multi_unit, scoring
 from market_core.mechanisms.combinatorial import LotAward, LotBid, LotProblem
@@ -17,11 +18,9 @@ from market_core.mechanisms.procurement import (
     Unproved,
     Unsolved,
 )
-from market_core.mechanisms.solve import Question, SetRule, Solution, is_small, solve
+from market_core.mechanisms.solve import Question, SetRule, Solution, solve
 from market_core.rejections import Code, Rejection
 from market_core.values import from_micros, micros, plain
-
-__all__ = ["is_small"]
 
 MECHANISMS: Mapping[str, str] = {"units": "units/1", "lots": "lots/1", "single": "units/1"}
 """Name and version of each mechanism, recorded in each award."""
@@ -42,6 +41,25 @@ def tie_key(terms: AuctionCreated, bid: BidSubmitted) -> str:
     if bid.lots:
         content["lots"] = bid.lots
     return scoring.tie_key(terms.nonce, terms.auction_id, bid.bidder, content)
+
+
+def are_few(terms: AuctionCreated, bids: Sequence[BidSubmitted]) -> bool:
+    """Return whether deciding on `bids` takes some hundredths of a second at most, so that it needs no solver.
+
+    Constraints may take one, which is never started where others wait.
+    """
+    if terms.constraints != NO_CONSTRAINTS or any(bid.at_most is not None for bid in bids):
+        return terms.lots == () and terms.constraints.max_spend_share is None and _reach(terms, bids) <= 500
+    if terms.lots:
+        return len(terms.lots) <= 8 and len(bids) <= 64
+    return len(bids) <= 200 and _reach(terms, bids) <= 20_000
+
+
+def _reach(terms: AuctionCreated, bids: Sequence[BidSubmitted]) -> int:
+    """Return how many units times bids may have to be looked through: minimums and tiers lead beyond what is asked."""
+    sold = [bid.units for bid in bids if bid.units is not None]
+    starts = [tier.from_quantity for units in sold for tier in units.tiers]
+    return max([terms.quantity, *starts, *(units.min_quantity for units in sold)]) * len(bids)
 
 
 # The question
@@ -129,6 +147,22 @@ def solved(asked: Question, seconds: float | None = None) -> Solution:
         raise refusal(why, asked.rule) from None
 
 
+def check_that_no_constraint_is_to_blame(asked: Question) -> None:
+    """Refuse an award that would buy nothing only because of the constraints: it would end the auction for good."""
+    limits = asked.problem.limits
+    named = [name for name in _CONSTRAINTS if getattr(limits, name)]
+    if not named:
+        return
+    free = replace(asked, problem=replace(asked.problem, limits=Limits()), rule="pay_as_bid")
+    award = solved(free, _MOST_SECONDS).award
+    if any(award.units) if isinstance(award, UnitAward) else award.winners:
+        raise Rejection(Code.CONSTRAINTS_CONFLICT, conflict=named)
+
+
+_MOST_SECONDS = 1
+_CONSTRAINTS = ("max_winners", "min_winners", "max_share", "max_spend_share")
+
+
 def answers(solution: Solution, asked: Question) -> bool:
     """Return whether a solution is one to this question, fallen back or not."""
     allowed = {asked.rule, "pay_as_bid"} if asked.fall_back else {asked.rule}
@@ -193,9 +227,11 @@ def threshold(asked: Question, position: int) -> Decimal | None:
     problem = asked.problem
     if isinstance(problem, UnitProblem):
         least = multi_unit.threshold(problem, multi_unit.decide(problem), position)
+        if least is None and (problem.bids[position].tiers[1:] or problem.limits.max_spend_share is not None):
+            return None  # there is not one cost to tell
     else:
         least = combinatorial.threshold(problem, combinatorial.decide(problem), position)
-    return None if least is None else from_micros(max(least, 0))
+    return from_micros(max(least or 0, 0))
 
 
 def proof(solution: Solution) -> Proof:

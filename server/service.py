@@ -341,7 +341,8 @@ class Service:
             if waiting.once and (waiting.once.agent, waiting.once.key) in batch.keys:
                 return pending[position:]  # its twin is in this batch: look again once that is committed
             try:
-                if not await self._recall(waiting):
+                waiting.result = await self.recalled(waiting.once)
+                if waiting.result is None:
                     await self._decide(waiting, batch)
                     continue
             except Rejection as refusal:
@@ -360,17 +361,16 @@ class Service:
         """Return what the world tells a command; solving is for the solver, not for the writer."""
         return Facts(now, self._ids.token(), self._ids.nonce(), solution=solution, may_solve=False)
 
-    async def _recall(self, waiting: _Waiting) -> bool:
-        """Give a repeated request its first answer; refuse other content under the same key."""
-        if waiting.once is None:
-            return False
-        known = await self.store.remembered(waiting.once.agent, waiting.once.key)
+    async def recalled(self, idempotency: Once | None) -> Answer | None:
+        """Return the first answer to a repeated request, None if it is new; refuse other content under its key."""
+        if idempotency is None:
+            return None
+        known = await self.store.remembered(idempotency.agent, idempotency.key)
         if known is None:
-            return False
-        if known.fingerprint != waiting.once.fingerprint:
+            return None
+        if known.fingerprint != idempotency.fingerprint:
             raise Rejection(Code.IDEMPOTENCY_KEY_REUSED)
-        waiting.result = Answer(**json.loads(known.answer))
-        return True
+        return Answer(**json.loads(known.answer))
 
     async def _decide(self, waiting: _Waiting, batch: _Batch) -> None:
         draft = _Draft()

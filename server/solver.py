@@ -17,14 +17,16 @@ class ProcessSolver:
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._one = anyio.CapacityLimiter(1)
+        self._one = anyio.Lock()
+        self._worker = anyio.CapacityLimiter(1)
 
     async def solve(self, question: Question) -> Solution:
         """Return the answer. Raises the mechanism's Unsolved, or SolverGone; cancelling it kills the worker."""
-        try:
-            with anyio.fail_after(_ROUNDS * self._seconds):
-                return await anyio.to_process.run_sync(
-                    solve, question, self._seconds, cancellable=True, limiter=self._one
-                )
-        except (TimeoutError, anyio.BrokenWorkerProcess) as error:
-            raise SolverGone(str(error) or "out of time") from error
+        async with self._one:  # waiting for others is not solving
+            try:
+                with anyio.fail_after(_ROUNDS * self._seconds):
+                    return await anyio.to_process.run_sync(
+                        solve, question, self._seconds, cancellable=True, limiter=self._worker
+                    )
+            except (TimeoutError, anyio.BrokenWorkerProcess) as error:
+                raise SolverGone(str(error) or "out of time") from error

@@ -13,7 +13,7 @@ def offer(start: int, step: int, every: int, most: int, passed: int) -> int:
     >>> [offer(100, 50, 10, 180, passed) for passed in (0, 9, 10, 20, 1000)]
     [100, 100, 150, 180, 180]
     """
-    return min(most, start + step * (passed // every))
+    return min(most, start + step * max(0, passed // every))  # a clock that was set back takes nothing away
 
 
 def reached(start: int, step: int, every: int, most: int, wanted: int) -> int | None:

@@ -9,7 +9,7 @@ from typing import Literal
 from market_core.mechanisms import combinatorial, multi_unit
 from market_core.mechanisms.combinatorial import LotAward, LotProblem
 from market_core.mechanisms.multi_unit import UnitAward, UnitProblem
-from market_core.mechanisms.procurement import Limits, Unproved
+from market_core.mechanisms.procurement import Unproved
 
 SetRule = Literal["pay_as_bid", "uniform", "vcg", "core"]
 Problem = UnitProblem | LotProblem
@@ -62,15 +62,3 @@ def _payments(
     assert rule != "uniform"
     paid = combinatorial.payments(problem, award, rule, seconds)
     return tuple(paid.get(position, 0) for position in range(len(problem.bids)))
-
-
-def is_small(question: Question) -> bool:
-    """Return whether the answer takes some hundredths of a second at most, so that it needs no other process.
-
-    Limits on the winners may take a solver, which is never started where others wait.
-    """
-    problem = question.problem
-    limited = problem.limits != Limits()
-    if isinstance(problem, LotProblem):
-        return not limited and not problem.at_most and len(problem.lots) <= 8 and len(problem.bids) <= 64
-    return len(problem.bids) <= 200 and problem.quantity * len(problem.bids) <= (500 if limited else 20_000)

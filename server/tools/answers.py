@@ -513,7 +513,7 @@ def rank_rows(bids: Sequence[BidSubmitted], terms: events.AuctionCreated, first:
             cost=bid.cost,
             score=bid.score,
             quantity=bid.units.quantity if bid.units else None,
-            lots=list(bid.lots) or None,
+            lots=list(bid.lots[:20]) or None,
             estimated_time=bid.estimated_time,
             quality=bid.quality,
             bonus=score_parts(bid, terms).bonus or None,
@@ -549,7 +549,7 @@ def rank_table(rows: Sequence[RankRow]) -> str:
 
 def joined(value: object) -> object:
     """Return a list of texts as one cell of a table."""
-    return " ".join(value) if isinstance(value, list) else value
+    return " ".join(value[:10]) + (" ..." if len(value) > 10 else "") if isinstance(value, list) else value
 
 
 def compact(model: BaseModel) -> dict[str, Any] | None:

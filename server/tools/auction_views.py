@@ -5,12 +5,15 @@ from collections.abc import Sequence
 
 from market_core.auction import Auction
 from market_core.awards import final_ranking
-from market_core.events import AuctionAwarded, OutcomeReported, Winner
+from market_core.commands import NO_CONSTRAINTS
+from market_core.events import AuctionAwarded, BidSubmitted, OutcomeReported, Winner
 from market_core.observation import AuctionSeen, OwnBidSeen
 from market_core.values import plain, shown, total
 from server.tools import answers
 from server.tools.answers import compact, numbers
 
+_MOST_LOTS = 20
+"""Lots of one bid that an answer names."""
 DELIVER = "deliver the work to the buyer, outside this market; the buyer then reports the outcome."
 
 
@@ -52,7 +55,7 @@ def auction_answer(seen: AuctionSeen, viewer: str, first: int = 0) -> tuple[answ
                 payment=w.payment,
                 cost=w.cost,
                 quantity=w.quantity if terms.quantity > 1 else None,
-                lots=list(w.lots) or None,
+                lots=list(w.lots[:_MOST_LOTS]) or None,
             )
             for w in seen.winners[: answers.MOST_ROWS]
         ]
@@ -76,7 +79,7 @@ def _own_row(own: OwnBidSeen) -> answers.OwnBid:
         cost=bid.cost,
         score=bid.score,
         quantity=bid.units.quantity if bid.units else None,
-        lots=list(bid.lots) or None,
+        lots=list(bid.lots[:_MOST_LOTS]) or None,
         lapsed=own.lapsed or None,
         rank=None if own.position is None else own.position + 1,
         winning_threshold=own.winning_threshold,
@@ -104,7 +107,10 @@ def _text(made: answers.AuctionSeen, seen: AuctionSeen, viewer: str) -> str:
     lines.append("\n".join(f"{name}: {value}" for name, value in _facts(made, seen).items()))
     if made.description:
         lines.append(f"description, in the buyer's words:\n{answers.quoted(made.description)}")
-    lines += [_own_text(own, seen) for own in ([made.own_bid] if made.own_bid else made.own_bids or [])[:20]]
+    rows = [made.own_bid] if made.own_bid else made.own_bids or []
+    lines += [_own_text(row, own.bid, seen) for row, own in zip(rows[:20], seen.own_bids, strict=False)]
+    if len(rows) > 20:
+        lines.append(f"... and {len(rows) - 20} more bids of yours")
     if seen.winners and len(seen.winners) > 1:
         lines.append(winners_table(made.winners or []))
     if made.ranking:
@@ -122,7 +128,8 @@ def _facts(made: answers.AuctionSeen, seen: AuctionSeen) -> dict[str, object]:
     if made.quantity:
         facts["quantity"] = f"{made.quantity} units; costs are per unit"
     if made.lots:
-        facts["lots"] = ", ".join(_lot_text(lot) for lot in made.lots[:50])
+        more = f" and {len(made.lots) - 100} more" if len(made.lots) > 100 else ""
+        facts["lots"] = ", ".join(_lot_text(lot) for lot in made.lots[:100]) + more
         facts["bids_combine"] = (
             "xor: at most one bid of a bidder wins"
             if terms.bids_combine == "xor"
@@ -157,7 +164,7 @@ def _format_text(seen: AuctionSeen) -> str:
             f"dutch: the offer starts at {plain(rule.start)} and rises by {plain(rule.step)} every "
             f"{plain(rule.every)} seconds up to max_price{now}; the first to take it wins"
         )
-    text = "open: each bidder sees its rank; a new bid must lower one's score"
+    text = "open: each bidder sees its rank (equal scores by a draw fixed at creation); a new bid must lower one's score"
     if seen.terms.extension is not None:
         limits = seen.terms.extension
         text += (
@@ -181,14 +188,33 @@ def _headline(made: answers.AuctionSeen, seen: AuctionSeen) -> str:
 def _left(seen: AuctionSeen) -> str:
     if seen.unbought:
         return f" {answers.count(seen.unbought, 'unit')} stay unbought."
-    return f" Unbought: {', '.join(seen.unbought_lots[:50])}." if seen.unbought_lots else ""
+    return f" Unbought: {some(seen.unbought_lots)}." if seen.unbought_lots else ""
 
 
-def _own_text(own: answers.OwnBid, seen: AuctionSeen) -> str:
+def some(lots: Sequence[str]) -> str:
+    """Return the names of lots in a line that stays short."""
+    more = f" and {len(lots) - 10} more" if len(lots) > 10 else ""
+    return f"{', '.join(lots[:10])}{more}"
+
+
+def sold_text(bid: BidSubmitted) -> str:
+    """Return what a bid's cost is for, where that is not the whole task."""
+    if bid.lots:
+        return f" for {some(bid.lots)}"
+    if bid.units is None:
+        return ""
+    least = f"{bid.units.min_quantity} to " if bid.units.min_quantity > 1 else "up to "
+    text = f" per unit, {least}{bid.units.quantity} units"
+    if bid.units.tiers:
+        whose = "all units" if bid.units.tier_kind == "all_units" else "the units from there on"
+        steps = ", ".join(f"{plain(tier.cost)} from unit {tier.from_quantity}" for tier in bid.units.tiers)
+        text += f" ({steps}, for {whose})"
+    return text
+
+
+def _own_text(own: answers.OwnBid, bid: BidSubmitted, seen: AuctionSeen) -> str:
     per = " per unit" if own.quantity else ""
-    text = f"your bid: {own.bid_id}, cost {plain(own.cost)}{per}, score {plain(own.score)}"
-    text += f", up to {own.quantity} units" if own.quantity else ""
-    text += f", for {', '.join(own.lots)}" if own.lots else ""
+    text = f"your bid: {own.bid_id}, cost {plain(own.cost)}{sold_text(bid)}, score {plain(own.score)}"
     if own.lapsed:
         text += ", lapsed: its validity is over, so it does not count"
     if own.rank is not None:
@@ -280,9 +306,15 @@ def award_answer(auction: Auction) -> tuple[answers.Awarded, str]:
     rows = answers.rank_table(made.ranking)
     each = " of each winner (provider)" if len(agents) > 1 else ""
     return made, (
-        f"{text}\n\nRanking, {len(ranked)} of {answers.count(decided.eligible, 'bid')}:\n{rows}\n"
+        f"{text}\n\n{_ranking_title(auction)}, {len(ranked)} of {answers.count(decided.eligible, 'bid')}:\n{rows}\n"
         f"Next: when the work is delivered, report_outcome{each}."
     )
+
+
+def _ranking_title(auction: Auction) -> str:
+    if auction.terms.mechanism == "units":
+        return "Ranking (winners first; cost and score per unit)"
+    return "Ranking (winners first)" if auction.terms.lots else "Ranking"
 
 
 def winner_rows(auction: Auction, winners: Sequence[Winner]) -> list[answers.WinnerRow]:
@@ -294,7 +326,7 @@ def winner_rows(auction: Auction, winners: Sequence[Winner]) -> list[answers.Win
             cost=w.cost,
             payment=w.payment,
             quantity=w.quantity if auction.terms.quantity > 1 else None,
-            lots=list(w.lots) or None,
+            lots=list(w.lots[:_MOST_LOTS]) or None,
         )
         for w in winners
     ]
@@ -326,6 +358,8 @@ def explain(auction: Auction) -> str:
     decided = auction.award
     assert decided is not None  # asked only of awarded auctions
     if not decided.winners:
+        if decided.eligible:
+            return "Leaving all unbought, at max_price, scored less than any bid."
         return "No bid counted when the auction was decided." if auction.bids else "Nobody bid."
     if auction.terms.mechanism in ("units", "lots"):
         return " ".join((_why_this_set(auction), _what_was_left_out(auction), _set_payment_reason(auction)))
@@ -363,9 +397,16 @@ def _why_this_set(auction: Auction) -> str:
         if units > terms.quantity:
             bought = f"{units} units instead of {terms.quantity}, which is cheaper,"
     best = "no other set of bids has a lower total score"
+    if decided.unbought or decided.unbought_lots:
+        best += ", with max_price counted for what stays unbought"
+    if terms.constraints != NO_CONSTRAINTS:
+        best += ", within the constraints"
     if decided.proof is not None and decided.proof.status != "optimal":
         best = f"the best set found in time, at most {plain(decided.proof.gap)} from the best there can be"
-    left = " What is unbought found no bid worth it." if decided.unbought or decided.unbought_lots else ""
+    left = ""
+    if decided.unbought or decided.unbought_lots:
+        why = " that the constraints allow" if terms.constraints != NO_CONSTRAINTS else ""
+        left = f" What is unbought found no bid worth it{why}."
     return (
         f"{answers.count(len(decided.winners), 'bid')} of {decided.eligible} cover {bought} at a total score of "
         f"{score}: {best}.{left}"
@@ -380,7 +421,7 @@ def _what_was_left_out(auction: Auction) -> str:
     best = next((bid for bid in final_ranking(auction) if bid.bid_id not in won), None)
     if best is None:
         return "Every bid that counted won something."
-    what = f"for {', '.join(best.lots)}" if best.lots else "per unit"
+    what = f"for {some(best.lots)}" if best.lots else "per unit"
     return f"The best bid left out asks {plain(best.cost)} {what} (score {plain(best.score)}): with it the whole would score more."
 
 

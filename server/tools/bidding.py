@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
 
 from market_core.agent import Agent
-from market_core.auction import Auction
+from market_core.auction import Auction, bids_of
 from market_core.awards import place
 from market_core.commands import Model, RegisterAgent, SubmitBid, Withdraw
 from market_core.eligibility import score_parts
@@ -19,6 +19,7 @@ from server.ports import Query
 from server.projection import epoch
 from server.service import After, Answer, Outcome, once
 from server.tools import answers
+from server.tools.auction_views import DELIVER, sold_text
 from server.tools.registry import Call, acting, custom, reply
 
 _LOOKED_UP = 5  # capabilities for which the answer to a registration counts open auctions
@@ -76,18 +77,19 @@ def submit_bid(ask: SubmitBid, after: After) -> tuple[BaseModel, str]:
     assert isinstance(auction, Auction)  # by its stream's name
     if receipt.payment is not None:
         paid = answers.credits_text(receipt.payment)
-        return receipt, f"Taken: you won {receipt.auction_id} and are paid {paid}.\nNext: {_DELIVER}"
+        return receipt, f"Taken: you won {receipt.auction_id} and are paid {paid}.\nNext: {DELIVER}"
     text = f"Bid {receipt.bid_id} stands: {_score_text(bid, auction)}."
     if receipt.rank is not None:
         text += f" Rank {receipt.rank} of {answers.count(len(auction.bids), 'bid')}."
     text += " It replaces your earlier bid." if bid.replaced else ""
+    if auction.terms.lots:
+        mine = len(bids_of(auction, bid.bidder))
+        how = "at most one of them wins" if auction.terms.bids_combine == "xor" else "they add up"
+        text += f" You have {mine} bids here now, on different lots: {how}." if mine > 1 else ""
     text += f" It binds you until {shown(bid.valid_until)}." if bid.valid_until else ""
     if receipt.closes_at is not None:
         text += f" You took the lead late, so bidding now ends at {shown(receipt.closes_at)}."
     return receipt, f"{text}\nNext: {_then(receipt)}"
-
-
-_DELIVER = "deliver the work to the buyer, outside this market; the buyer then reports the outcome."
 
 
 def _then(receipt: answers.BidReceipt) -> str:
@@ -104,24 +106,9 @@ def _score_text(bid: BidSubmitted, auction: Auction) -> str:
     terms = [("+", "time", parts.time), ("-", "quality", parts.quality), ("-", "bonus", parts.bonus)]
     said = "".join(f" {sign} {name} {plain(value)}" for sign, name, value in terms if value)
     wins = "lowest total wins" if auction.terms.mechanism in ("units", "lots") else "lowest wins"
-    return f"cost {plain(bid.cost)}{_sold_text(bid)}, score {plain(bid.score)}" + (
+    return f"cost {plain(bid.cost)}{sold_text(bid)}, score {plain(bid.score)}" + (
         f" = cost{said} ({wins})" if said else f" ({wins})"
     )
-
-
-def _sold_text(bid: BidSubmitted) -> str:
-    """Return what a bid's cost is for, where that is not the whole task."""
-    if bid.lots:
-        return f" for {', '.join(bid.lots)}"
-    if bid.units is None:
-        return ""
-    least = f"{bid.units.min_quantity} to " if bid.units.min_quantity > 1 else "up to "
-    text = f" per unit, {least}{bid.units.quantity} units"
-    if bid.units.tiers:
-        whose = "all units" if bid.units.tier_kind == "all_units" else "the units from there on"
-        steps = ", ".join(f"{plain(tier.cost)} from unit {tier.from_quantity}" for tier in bid.units.tiers)
-        text += f" ({steps}, for {whose})"
-    return text
 
 
 def _receipt(after: After) -> tuple[answers.BidReceipt, BidSubmitted]:

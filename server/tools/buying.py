@@ -49,7 +49,11 @@ async def create_auction(ask: CreateAuction, call: Call) -> Answer:
             eligible_providers=providers,
         )
         until = f"until {shown(event.closes_at)}" if event.closes_at else "until you award or close it"
+        if event.schedule is not None and not event.closes_at:
+            until = "until somebody takes its offer; at max_price the offer stays"
         decide = "award after the deadline" if event.closes_at else "award decides when you have enough bids"
+        if event.schedule is not None:
+            decide = "withdraw calls it off while nobody has taken it"
         sooner = ", or as soon as all invited have bid" if event.closes_at and event.invite else ""
         text = f"Auction {event.auction_id} is open for bids {until}. {told}"
         return reply(made, f"{text}\nNext: inbox with wait tells of bids; {decide}{sooner}.")
@@ -72,6 +76,11 @@ def _told(ask: CreateAuction, providers: list[str]) -> str:
         text = f"Told to the providers with these capabilities: {names}."
     else:
         text = "No registered provider has all these capabilities yet; bids may still come."
+    unpriced = any(lot.max_price is None for lot in ask.lots) if ask.lots else ask.max_price is None
+    if ask.payment_rule in ("vcg", "core") and unpriced:
+        text += (
+            f" Without max_price {ask.payment_rule} is refused where nobody else could do a winner's part."
+        )
     if ask.schedule is not None:
         text += " The first provider to take the offer wins, at once; there is nothing for you to award."
     if ask.payment_rule == "second_price" and ask.max_price is None:
@@ -179,15 +188,18 @@ def _preview_text(made: answers.Preview, seen: PreviewSeen) -> str:
         paid = answers.credits_text(own.payment)
         first = f"{who} would win and be paid {paid} ({own.payment_rule}, this auction's rule)."
     heads = ["payment_rule", "payment", "premium over cost"]
-    if any(rule.refused for rule in made.rules):
-        heads.append("refused because")
-    rows = ([r.payment_rule, r.payment, r.premium, r.refused][: len(heads)] for r in made.rules)
-    text = f"{first}\n{answers.table(heads, rows)}"
+    text = f"{first}\n{answers.table(heads, ([r.payment_rule, r.payment, r.premium] for r in made.rules))}"
+    text += "".join(
+        f"\n{row.payment_rule} would be refused: {row.refused}." for row in made.rules[1:] if row.refused
+    )
     if own.winners:
         text += f"\n\n{winners_table(own.winners)}"
     text += f"\n\nRanking, {len(made.ranking)} of {answers.count(seen.ranked, 'bid')}:\n{answers.rank_table(made.ranking)}"
     other = "Other rules are shown for the same bids; under them bidders might have bid otherwise."
-    return f"{text}\n{other}\nNext: award decides, for good."
+    then = "award decides, for good."
+    if seen.rules[0].refused:
+        then = f"{seen.rules[0].refused.next}."
+    return f"{text}\n{other}\nNext: {then}"
 
 
 @custom("Award an auction", AwardAuction, answers.Awarded, "final")
@@ -198,12 +210,12 @@ async def award(ask: AwardAuction, call: Call) -> Answer:
     Returns winners, payments, ranking, reasons and proof; `unsold` without an eligible bid. Changes: everybody sees
     winners and payments, they hear that they are to deliver.
     """
+    key = once(ask.agent, call.key, "award", ask.model_dump())
+    if (known := await call.service.recalled(key)) is not None:
+        return known
     solution = await solved_for_award(ask, call)
     return await call.service.execute(
-        ask,
-        lambda after: reply(*award_answer(_auction(after, ask.auction_id))),
-        once(ask.agent, call.key, "award", ask.model_dump()),
-        solution,
+        ask, lambda after: reply(*award_answer(_auction(after, ask.auction_id))), key, solution
     )
 
 
@@ -235,9 +247,13 @@ def report_outcome(ask: ReportOutcome, after: After) -> tuple[BaseModel, str]:
     successes = answers.count(record.successes, "success", "successes")
     failures = answers.count(record.failures, "failure")
     text = f"Recorded as a {went} of {provider}{took}, which now has {successes} and {failures}."
+    assert auction.award is not None  # it has winners to report on
+    left = [w.agent for w in auction.award.winners if w.agent not in auction.outcomes]
     then = (
         "nothing; this auction is done."
         if ask.success
         else "create_auction again for the work that is missing."
     )
+    if left:
+        then = f"report_outcome of the other winners: {', '.join(dict.fromkeys(left))}."
     return made, f"{text}\nNext: {then}"

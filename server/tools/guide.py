@@ -44,8 +44,8 @@ resources are exchanged outside it; `report_outcome` says how it went and where 
   lots and one cost for all of them. A bidder may bid on several sets: with `bids_combine` xor at most one of its bids
   wins, with or they add up (`at_most` limits how many lots it takes). A lot's `max_price` is what leaving it is worth to
   you; a lot without one is bought if at all possible.
-- `constraints` for both: `max_winners`, `min_winners`, `max_share` (0.5: nobody gets more than half of the units or lots),
-  `max_spend_share` (pay_as_bid only).
+- `constraints` for both: `max_winners`, `min_winners`, `max_share` (0.5: nobody gets more than half of what is bought,
+  which may then be less than asked), `max_spend_share` (pay_as_bid only).
 The mechanism finds the set of bids with the least total score, exactly. `proof` says whether that is proved
 (`optimal`), or how far from the best it can be at most (`feasible`, `gap`), where time ran out.
 
@@ -57,8 +57,9 @@ The mechanism finds the set of bids with the least total score, exactly. `proof`
 - `uniform` (quantity): every unit is paid what the first rejected unit asked. One price for all, easy to explain; a
   bidder with many units may gain by asking more for its last ones.
 - `vcg` (one winner, quantity, lots): each winner gets its cost and what the others would cost more without it. Bidding the
-  true cost is best for everybody. With lots you may pay far more than the costs, and one provider under two names can
-  gain; it is refused where without a winner less could be bought, so give lots and units a `max_price`.
+  true cost is best for everybody, but where max_price caps the payment of one who is worth more than that (quality,
+  bonuses, max_share). With lots you may pay far more than the costs. It is refused where without a winner less could be
+  bought, so give lots and units a `max_price`.
 - `core` (lots): as near to vcg as it can be with no group of bidders able to do it for less: the safe choice for lots. It
   gives up truthful bidding, a little.
 With three or more bidders you can expect, pay_as_bid and second_price cost about the same on average. preview_award shows

@@ -41,7 +41,7 @@ _NEWS: dict[str, tuple[str, str]] = {
     ),
     "deadline_extended": (
         "the leader changed late, so the deadline moved",
-        "get_auction shows it and your rank",
+        "get_auction shows it",
     ),
     "offer_taken": (
         "a provider took your Dutch auction's offer: it is awarded",
@@ -52,7 +52,7 @@ _NEWS: dict[str, tuple[str, str]] = {
     "auction_to_award": ("bidding in your auction has ended", "preview_award to look, award to decide"),
     "auction_cancelled": ("an auction you bid on was cancelled", "list_auctions shows others"),
     "auction_awarded": (
-        "you lost: the auction went to another",
+        "the auction is awarded, and your bids did not win",
         "get_auction shows winner, payment and your rank",
     ),
     "auction_unsold": ("an auction you bid on ended unsold", "list_auctions shows others"),

@@ -13,7 +13,7 @@ from market_core.handle import States, auction_stream
 from market_core.mechanisms.procurement import Unsolved
 from market_core.mechanisms.solve import Question, Solution
 from market_core.observation import check_preview
-from market_core.rejections import Rejection
+from market_core.rejections import Code, Rejection
 from market_core.sets import refusal
 from server.ports import SolverGone
 from server.service import After, Answer
@@ -25,15 +25,18 @@ _EVERY = 1.0  # seconds between two words of progress
 async def solved_for_award(ask: AwardAuction, call: Call) -> Solution | None:
     """Return the answer to what the award must solve, None where it is quick or will be refused anyway.
 
-    An open auction is closed first, for good: what is solved are its final bids. Raises the Rejection of closing
-    it, or the one that says why there is no answer.
+    An open auction in which sets of bids win is closed first, for good: what is solved are its final bids, and a
+    refusal that tells something of them comes when nobody can bid any more. Raises the Rejection of closing it, or
+    the one that says why there is no answer.
     """
     status, question = await _asked(ask, call)
-    if question is None:
-        return None
     if status == "open":
         close = CloseAuction(agent=ask.agent, auction_id=ask.auction_id)
-        await call.service.execute(close, _nothing_to_say)
+        try:
+            await call.service.execute(close, _nothing_to_say)
+        except Rejection as why:
+            if why.code != Code.AUCTION_CLOSED:  # somebody was quicker
+                raise
         _, question = await _asked(ask, call)
     return None if question is None else await _solved(question, call)
 
@@ -49,6 +52,8 @@ async def _asked(ask: AwardAuction, call: Call) -> tuple[str, Question | None]:
         auction = states[stream]
         assert isinstance(auction, Auction)  # by its stream's name
         if auction.created is None or auction.terms.buyer != ask.agent:
+            return "", None
+        if auction.terms.mechanism not in ("units", "lots"):
             return "", None
         status = status_at(auction, now)
         return status, awards.question(auction, now) if status in ("open", "closed") else None

@@ -300,6 +300,12 @@ def already_taken():
     return world.refusal(SubmitBid(agent="me", auction_id=auction_id, take=True))
 
 
+def already_yours():
+    world, auction_id = dutch()
+    world.do(SubmitBid(agent="me", auction_id=auction_id, take=True))
+    return world.refusal(SubmitBid(agent="me", auction_id=auction_id, take=True))
+
+
 def take_required():
     world, auction_id = dutch()
     return bid(world, auction_id)
@@ -346,6 +352,11 @@ def field_does_not_fit():
     return bid(world, auction_id, quantity=2)
 
 
+def far_beyond():
+    world, auction_id = scene(quantity=3)
+    return bid(world, auction_id, min_quantity=31)
+
+
 def lots_do_not_fit():
     world, auction_id = scene(quantity=3)
     return bid(world, auction_id, lots=["roof"])
@@ -371,7 +382,37 @@ def provider_required():
     world.bid(auction_id, "a", 1, lots=["roof"])
     world.bid(auction_id, "b", 1, lots=["walls"])
     world.award(auction_id)
-    return world.refusal(ReportOutcome(agent="buyer", auction_id=auction_id, success=True))
+    refusal = world.refusal(ReportOutcome(agent="buyer", auction_id=auction_id, success=True))
+    refusal.facts["winners"].sort()  # they stand in the order of their tie keys
+    return refusal
+
+
+def not_a_winner():
+    world = World()
+    auction_id = world.create()
+    world.bid(auction_id, "a", 1)
+    world.award(auction_id)
+    return world.refusal(ReportOutcome(agent="buyer", auction_id=auction_id, success=True, provider="b"))
+
+
+def only_the_constraints():
+    world = World()
+    auction_id = world.create(quantity=10, max_price=5, constraints=Constraints(max_share="0.6"))
+    world.bid(auction_id, "a", 3)
+    return world.refusal(AwardAuction(agent="buyer", auction_id=auction_id))
+
+
+def owner_bids_already():
+    world, auction_id = for_lots()
+    world.bid(auction_id, "acme/a", 1, lots=["roof"])
+    return bid(world, auction_id, agent="acme/b", lots=["walls"])
+
+
+def two_bids_for_one():
+    world, auction_id = for_lots()
+    roof = world.bid(auction_id, "me", 1, lots=["roof"])
+    world.bid(auction_id, "me", 1, lots=["walls"])
+    return bid(world, auction_id, lots=["walls"], replaces=roof)
 
 
 def no_competition():
@@ -431,6 +472,7 @@ CASES = [
     (cancelled, Code.AUCTION_CANCELLED, {}),
     (unsold, Code.AUCTION_UNSOLD, {}),
     (already_taken, Code.ALREADY_TAKEN, {}),
+    (already_yours, Code.ALREADY_YOURS, {"payment": "1"}),
     (awarded, Code.AUCTION_AWARDED, {}),
     (closed, Code.AUCTION_CLOSED, {}),
     (still_open, Code.AUCTION_OPEN, {}),
@@ -464,6 +506,11 @@ CASES = [
         Code.FIELD_DOES_NOT_FIT,
         {"field": "quantity", "why": "it is not for units of a quantity"},
     ),
+    (
+        far_beyond,
+        Code.FIELD_DOES_NOT_FIT,
+        {"field": "min_quantity", "why": "it begins beyond 10 times the 3 units that are asked for"},
+    ),
     (lots_do_not_fit, Code.FIELD_DOES_NOT_FIT, {"field": "lots", "why": "it has no lots"}),
     (
         units_tied_together,
@@ -478,7 +525,11 @@ CASES = [
     (lots_required, Code.LOTS_REQUIRED, {}),
     (unknown_lot, Code.UNKNOWN_LOT, {"missing": ["door"]}),
     (above_the_lots_max_price, Code.BID_ABOVE_MAX_PRICE, {"max_price": "9"}),
-    (provider_required, Code.PROVIDER_REQUIRED, {}),
+    (provider_required, Code.PROVIDER_REQUIRED, {"winners": ["a", "b"]}),
+    (not_a_winner, Code.NOT_A_WINNER, {"winners": ["a"]}),
+    (only_the_constraints, Code.CONSTRAINTS_CONFLICT, {"conflict": ["max_share"]}),
+    (owner_bids_already, Code.OWNER_BIDS_ALREADY, {"other": "acme/a"}),
+    (two_bids_for_one, Code.TWO_BIDS_FOR_ONE, {}),
     (no_competition, Code.NO_COMPETITION, {"winner": "a", "rule": "vcg"}),
     (
         rule_does_not_fit,

@@ -60,6 +60,9 @@ FACTS = {
     "winner": "acme/x",
     "conflict": ["max_winners", "max_share"],
     "gap": "0.25",
+    "payment": "3.5",
+    "winners": ["ann", "bob"],
+    "other": "acme/x",
 }
 
 

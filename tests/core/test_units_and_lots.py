@@ -213,7 +213,7 @@ def test_each_winner_is_reported_on_alone():
     world.award(auction_id)
     report = {"agent": "buyer", "auction_id": auction_id, "success": True}
     assert world.refused(ReportOutcome(**report)) == Code.PROVIDER_REQUIRED
-    assert world.refused(ReportOutcome(**report, provider="carl")) == Code.PROVIDER_REQUIRED
+    assert world.refused(ReportOutcome(**report, provider="carl")) == Code.NOT_A_WINNER
     world.do(ReportOutcome(**report, provider="ann"))
     assert world.refused(ReportOutcome(**report, provider="ann")) == Code.OUTCOME_REPORTED
     world.do(ReportOutcome(**{**report, "success": False}, provider="bob"))
@@ -246,9 +246,12 @@ def test_a_preview_compares_the_rules_and_says_why_one_is_refused():
         ({"lots": [{"id": "a"}], "quantity": 2}, "quantity"),
         ({"lots": [{"id": "a"}], "max_price": 5}, "max_price"),
         ({"lots": [{"id": "a b"}, {"id": "A-B"}]}, "lots"),
+        ({"lots": [{"id": f"{n:03}{'x' * 60}"} for n in range(300)]}, "lots"),
         ({"bids_combine": "or"}, "bids_combine"),
         ({"constraints": {"max_winners": 1}}, "constraints"),
         ({"quantity": 2, "constraints": {"max_winners": 1, "min_winners": 2}}, "min_winners"),
+        ({"quantity": 9, "constraints": {"max_winners": 3, "max_share": 0.3}}, "max_share"),
+        ({"quantity": 9, "constraints": {"max_share": 0.1}}, "constraints.max_share"),
         ({"quantity": 2, "format": "open"}, "format"),
         ({"quantity": 2, "payment_rule": "core"}, "payment_rule"),
         ({"quantity": 2, "payment_rule": "second_price"}, "payment_rule"),

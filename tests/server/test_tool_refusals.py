@@ -75,7 +75,10 @@ async def a_busy_market(shop: Shop) -> dict[str, str]:
         for agent, lot in (("p", "roof"), ("q", "walls")):
             await shop.bid(ids[name], agent, 5, lots=[lot])
     await shop.ask("award", agent="buyer", auction_id=ids["shared"])
-    await shop.ask("close_auction", agent="buyer", auction_id=ids["conflicting"])  # an award would, to solve it
+    for name in ("conflicting", "uncontested"):  # an award would, before it is refused
+        await shop.ask("close_auction", agent="buyer", auction_id=ids[name])
+    ids["roof_of_p"] = await shop.bid(ids["lots"], "p", 4, lots=["roof"])
+    await shop.bid(ids["lots"], "p", 4, lots=["walls"])
     ids["uniform"] = await shop.create(quantity=3, payment_rule="uniform")
     shop.clock.wait(60)
     return ids
@@ -130,8 +133,15 @@ CALLS = {
     ("award", "agent=buyer auction_id={conflicting}"): "constraints_conflict",
     ("submit_bid", "agent=p auction_id={uniform} cost=5 min_quantity=2"): "field_does_not_fit",
     ("report_outcome", "agent=buyer auction_id={shared} success=true"): "provider_required",
+    ("report_outcome", "agent=buyer auction_id={shared} success=true provider=z"): "not_a_winner",
     # The state it is in
     ("submit_bid", "agent=q auction_id={taken} take=true"): "already_taken",
+    ("submit_bid", "agent=p auction_id={taken} take=true"): "already_yours",
+    ("submit_bid", 'agent=p/2 auction_id={lots} cost=5 lots=["walls"]'): "owner_bids_already",
+    (
+        "submit_bid",
+        'agent=p auction_id={lots} cost=5 lots=["walls"] replaces={roof_of_p}',
+    ): "two_bids_for_one",
     ("withdraw", "agent=p id={leading}"): "leading_bid",
     ("submit_bid", "agent=p auction_id={ranked} cost=5"): "bid_not_improved",
     ("submit_bid", "agent=q auction_id={ranked} cost=5 valid_for=9"): "must_bind",
