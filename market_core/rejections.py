@@ -306,12 +306,11 @@ WORDS: Mapping[Code, Words] = {
     ),
     Code.NO_COMPETITION: Words(
         "without {winner} less could be bought, so nothing bounds what {rule} would pay it",
-        "award again once another has bid, or cancel with withdraw and create it again with a max_price for each "
-        "lot or unit, or with pay_as_bid",
+        "cancel with withdraw, and create it again with a max_price for each lot or unit, or with pay_as_bid",
     ),
     Code.CONSTRAINTS_CONFLICT: Words(
         "no set of the bids satisfies these constraints together: {conflict}",
-        "award again once more have bid, or cancel with withdraw and create it again with looser constraints",
+        "cancel with withdraw, and create it again with looser constraints",
     ),
     Code.NOT_PROVED: Words(
         "the best set of bids was not proved in time ({gap} credits are open), and {rule} pays by proved ones only; "

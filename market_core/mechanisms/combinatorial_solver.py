@@ -16,6 +16,8 @@ from market_core.mechanisms.procurement import Unproved
 SOLVER = "HiGHS"
 EXACT = 1 << 53
 """Whole numbers below it are exact in a float."""
+LARGEST = 10**15
+"""What HiGHS no longer takes as the coefficient of a row."""
 
 
 def best(part: Part, seconds: float | None, *, ties: bool, hint: Sequence[Option] = ()) -> Found | None:
@@ -134,7 +136,7 @@ def _tie_rule(part: Part, found: Found, seconds: float | None) -> Found:
     """
     model = Program(part, found.missing)
     terms, scale, exact = _whole(model.score)
-    if not exact:
+    if not exact or max(map(abs, terms.values()), default=0) >= LARGEST:
         return replace(found, settled=False)
     model.narrow(terms, found.score // scale, seconds)
     model.rows.append(Row(terms, None, found.score // scale))

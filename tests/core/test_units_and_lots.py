@@ -316,3 +316,36 @@ def test_an_award_that_is_refused_leaves_the_auction_to_be_awarded_or_cancelled(
     assert world.refused(AwardAuction(agent="buyer", auction_id=auction_id)) == Code.NO_COMPETITION
     world.bid(auction_id, "bob", 25, lots=["garden"])
     assert won(world.award(auction_id)) == {"ann": ({"garden"}, 20, 25)}
+
+
+def test_scores_as_large_as_can_be_are_awarded_too():
+    weights = Scoring(time_price="999999999.999999")
+    world, auction_id = house(scoring=weights, constraints=Constraints(max_winners=2))
+    for agent, time, lots in (
+        ("ann", 1, ["roof"]),
+        ("bob", 2, ["walls", "garden"]),
+        ("carl", 50, ["garden"]),
+    ):
+        world.bid(auction_id, agent, 5, lots=lots, estimated_time=time)
+    assert set(won(world.award(auction_id))) == {"bob"}  # a lot without max_price is bought, at any score
+
+
+def test_two_agents_of_one_owner_do_not_compete_with_each_other():
+    world = World()
+    auction_id = world.create(payment_rule="vcg")
+    world.bid(auction_id, "acme/a", 10)
+    rival = SubmitBid(agent="acme/b", auction_id=auction_id, cost=1_000_000)
+    assert world.refused(rival) == Code.OWNER_BIDS_ALREADY
+    world.withdraw("acme/a", world.auction(auction_id).bids["acme/a"].bid_id)
+    world.bid(auction_id, "acme/b", 12)
+    world.bid(auction_id, "zoe", 50)
+    assert won(world.award(auction_id)) == {"acme/b": (1, 12, 50)}
+
+
+def test_a_bid_that_must_sell_many_more_than_asked_is_bounded_by_its_total():
+    world, auction_id = units(2)
+    huge = SubmitBid(agent="ann", auction_id=auction_id, cost="999999999.999999", min_quantity=20)
+    world.do(huge)
+    world, auction_id = units(200)
+    huge = SubmitBid(agent="ann", auction_id=auction_id, cost="999999999.999999", min_quantity=2000)
+    assert world.refused(huge) == Code.TOTAL_OUT_OF_RANGE
