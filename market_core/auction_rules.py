@@ -180,14 +180,16 @@ def _bid(command: SubmitBid, auction: Auction, facts: Facts, provider: Agent) ->
 
 def _check_one_agent_of_an_owner(command: SubmitBid, auction: Auction) -> None:
     """Two agents of one owner would compete with themselves, and set each other's payment."""
-    other = auction.bidder_for.get(owner_of(command.agent), command.agent)
-    if auction.terms.mechanism not in ("units", "lots") or other == command.agent:
+    if auction.terms.mechanism not in ("units", "lots"):
         return
-    if bids_of(auction, other):
+    other = auction.bidder_for.get(owner_of(command.agent), command.agent)
+    if other != command.agent and bids_of(auction, other):
         raise Rejection(Code.OWNER_BIDS_ALREADY, other=other)
 
 
 def _check_room(command: SubmitBid, auction: Auction) -> None:
+    if len(auction.bids) < MOST_BIDS_FOR_SETS and not auction.terms.lots:
+        return
     most = MOST_BIDS if auction.terms.mechanism == "single" else MOST_BIDS_FOR_SETS
     if len(auction.bids) >= most:
         raise Rejection(Code.TOO_MANY_BIDS, limit=most)

@@ -427,7 +427,14 @@ class SubmitBid(Command):
     replaces: Annotated[str, Field(max_length=128, description="bid_id that must still stand")] = ""
 
     @model_validator(mode="after")
-    def _tiers_go_on(self) -> Self:
+    def _fits_together(self) -> Self:
+        if self.take or self.cost is None or self.at_least is not None:
+            self._asks_or_takes()
+        if self.tiers or self.lots or self.quantity is not None:
+            self._tiers_go_on()
+        return self
+
+    def _tiers_go_on(self) -> None:
         starts = [tier.from_quantity for tier in self.tiers]
         if any(later <= sooner for sooner, later in pairwise(starts)):
             raise wrong("tiers", "must have strictly increasing from_quantity")
@@ -444,10 +451,8 @@ class SubmitBid(Command):
             raise wrong("min_quantity", "must not be above quantity")
         if self.quantity is not None and starts and starts[-1] > self.quantity:
             raise wrong("tiers", "must begin within your quantity")
-        return self
 
-    @model_validator(mode="after")
-    def _asks_or_takes(self) -> Self:
+    def _asks_or_takes(self) -> None:
         if not self.take and self.cost is None:
             raise wrong("cost", "is required; to take what a Dutch auction offers, give take: true instead")
         if self.take and self.cost is not None:
@@ -456,7 +461,6 @@ class SubmitBid(Command):
             raise wrong("at_least", "is for take: true; a bid says its cost")
         if self.take and self.replaces:
             raise wrong("replaces", "has no meaning with take")
-        return self
 
 
 class Withdraw(Command):

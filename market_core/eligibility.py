@@ -37,7 +37,7 @@ def eligible_attributes(command: SubmitBid, terms: AuctionCreated, provider: Age
     if terms.scoring.quality_price and command.quality is None:
         raise Rejection(Code.QUALITY_REQUIRED)
     assert command.cost is not None  # a take has got the offer as its cost
-    dearest = max([command.cost, *(tier.cost for tier in command.tiers)])
+    dearest = max(command.cost, *(tier.cost for tier in command.tiers)) if command.tiers else command.cost
     most = _most(command, terms)
     if most is not None and dearest > most:
         raise Rejection(Code.BID_ABOVE_MAX_PRICE, max_price=plain(most))
@@ -68,10 +68,15 @@ def sold(command: SubmitBid, terms: AuctionCreated) -> UnitTerms | None:
         field = "lots" if command.lots else "at_most"
         raise Rejection(Code.FIELD_DOES_NOT_FIT, field=field, why="it has no lots")
     if terms.quantity == 1:
-        for field in ("quantity", "min_quantity", "tiers"):
-            if getattr(command, field) not in (None, 1, ()):
-                raise Rejection(Code.FIELD_DOES_NOT_FIT, field=field, why="it is not for units of a quantity")
-        return None
+        if command.quantity is None and command.min_quantity == 1 and not command.tiers:
+            return None
+        said = (
+            ("quantity", command.quantity),
+            ("min_quantity", command.min_quantity),
+            ("tiers", command.tiers),
+        )
+        field = next(name for name, value in said if value not in (None, 1, ()))
+        raise Rejection(Code.FIELD_DOES_NOT_FIT, field=field, why="it is not for units of a quantity")
     if terms.payment_rule == "uniform":
         _check_one_by_one(command)
     for field, units in (("min_quantity", command.min_quantity), ("tiers", _last_start(command))):
@@ -104,6 +109,8 @@ def _last_start(command: SubmitBid) -> int:
 
 def _most_units(command: SubmitBid, terms: AuctionCreated) -> int:
     """Return the most units a bid may sell: what it says, else all that is asked, or what its tiers reach."""
+    if terms.quantity == 1:
+        return 1
     return command.quantity or max(terms.quantity, command.min_quantity, _last_start(command))
 
 
