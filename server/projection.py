@@ -198,6 +198,20 @@ def _(event: AuctionAwarded, auction: Auction) -> list[Projected]:
     return rows
 
 
+_LOTS_NAMED = 10
+
+
+def _won(auction: Auction, provider: str) -> str:
+    """Return what a provider has won, where that is not the whole task."""
+    assert auction.award is not None  # asked of an awarded auction
+    own = [winner for winner in auction.award.winners if winner.agent == provider]
+    if auction.terms.lots:
+        lots = list(dict.fromkeys(lot for winner in own for lot in winner.lots))
+        more = f" and {len(lots) - _LOTS_NAMED} more" if len(lots) > _LOTS_NAMED else ""
+        return f"{', '.join(lots[:_LOTS_NAMED])}{more}"
+    return f"{own[0].quantity} units" if own and auction.terms.quantity > 1 else ""
+
+
 def _award_row(auction: Auction, provider: str, payment: str, status: str) -> Summary:
     auction_id = auction.terms.auction_id
     return Summary(
@@ -208,7 +222,14 @@ def _award_row(auction: Auction, provider: str, payment: str, status: str) -> Su
         parent=auction_id,
         status=status,
         tags=(f"buyer:{auction.terms.buyer}",),
-        body=json.dumps({"payment": payment, "task": auction.terms.task, "buyer": auction.terms.buyer}),
+        body=json.dumps(
+            {
+                "payment": payment,
+                "task": auction.terms.task,
+                "buyer": auction.terms.buyer,
+                "won": _won(auction, provider),
+            }
+        ),
     )
 
 

@@ -182,7 +182,7 @@ def _award_row(found: Found) -> dict[str, Any]:
         "buyer": body["buyer"],
         "payment": numbers(Decimal(body["payment"])),
         "task": answers.cell(body["task"]),
-    }
+    } | ({"won": body["won"]} if body.get("won") else {})
 
 
 def _entry_row(found: Found) -> dict[str, Any]:
@@ -242,9 +242,11 @@ def _inbox_text(made: answers.Inbox, totals: dict[str, int], *, more: bool, know
         listed = getattr(made, name)
         if listed:
             cut = f", {len(listed)} of {totals[name]}" if totals[name] > len(listed) else ""
-            parts.append(
-                f"{title}{cut}:\n" + answers.table(list(listed[0]), (row.values() for row in listed))
-            )
+            columns = list(
+                dict.fromkeys(column for row in listed for column in row)
+            )  # some have more than others
+            rows = ([row.get(column) for column in columns] for row in listed)
+            parts.append(f"{title}{cut}:\n{answers.table(columns, rows)}")
     if made.credits_promised:
         parts.append(f"You promised {plain(made.credits_promised)} credits under awards not yet reported.")
     if made.credits_due:

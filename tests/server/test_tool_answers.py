@@ -381,3 +381,25 @@ async def test_a_loser_learns_its_threshold_under_any_rule_where_the_auction_rev
             own = (await shop.ask("get_auction", agent="q", auction_id=auction_id))["own_bid"]
             told[reveal] = own.get("winning_threshold")
         assert told == {"payments": None, "threshold": 5}
+
+
+@MODES
+async def test_the_inbox_says_what_was_won_of_lots_and_units(mode):
+    async with market(mode) as shop:
+        plain = await shop.create()
+        await shop.bid(plain, "p", 5)
+        house = await shop.create(lots=[{"id": "Roof"}, {"id": "walls"}])
+        await shop.bid(house, "p", 5, lots=["roof"])
+        await shop.bid(house, "q", 5, lots=["walls"])
+        bricks = await shop.create(quantity=10)
+        await shop.bid(bricks, "p", 5, quantity=4)
+        for auction_id in (plain, house, bricks):
+            await shop.ask("award", agent="buyer", auction_id=auction_id)
+        text, seen = await shop.both("inbox", agent="p")
+        assert {row["auction_id"]: row.get("won") for row in seen["to_deliver"]} == {
+            plain: None,
+            house: "roof",
+            bricks: "4 units",
+        }
+        assert "auction_id | provider | buyer | payment | task | won" in text
+        assert (await shop.ask("get_auction", auction_id=bricks))["unbought"] == 6
