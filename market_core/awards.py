@@ -23,7 +23,7 @@ class Decided:
     """What a mechanism makes of the bids that count.
 
     `runner_up` is the best bid of another owner than the winner's, where one wins all; `rule` the payment rule
-    applied; `unbought` units and lots stay without a bid.
+    applied; `unbought` units and lots stay without a bid; `ranked` is the ranking, where deciding made it anyway.
     """
 
     winners: tuple[Winner, ...]
@@ -33,6 +33,7 @@ class Decided:
     unbought: int = 0
     unbought_lots: tuple[str, ...] = ()
     proof: Proof | None = None
+    ranked: tuple[BidSubmitted, ...] | None = None
 
 
 def decide(auction: Auction, facts: Facts, rule: PaymentRule | None = None) -> Decided:
@@ -62,11 +63,15 @@ def _of_one(auction: Auction, now: datetime, rule: PaymentRule) -> Decided:
         [owner_of(bid.bidder) for bid in bids],
     )
     if made is None:
-        return Decided((), rule, single.MECHANISM)
+        return Decided((), rule, single.MECHANISM, ranked=())
     best = bids[made.winner]
     winner = Winner(best.bidder, best.bid_id, best.cost, from_micros(made.payment), best.score)
     return Decided(
-        (winner,), rule, single.MECHANISM, None if made.runner_up is None else bids[made.runner_up]
+        (winner,),
+        rule,
+        single.MECHANISM,
+        None if made.runner_up is None else bids[made.runner_up],
+        ranked=tuple(bids[position] for position in order),
     )
 
 
@@ -107,7 +112,7 @@ def question(auction: Auction, now: datetime, rule: PaymentRule | None = None) -
 def awarded(auction: Auction, facts: Facts) -> AuctionAwarded:
     """Return the decision on the bids that bind now, for good."""
     made = decide(auction, facts)
-    ranked = ranking(auction, facts.now, made.winners)
+    ranked = ranking(auction, facts.now, made.winners) if made.ranked is None else made.ranked
     return AuctionAwarded(
         facts.now,
         made.winners,
