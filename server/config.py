@@ -9,6 +9,10 @@ MEMORY = ":memory:"
 """The database that lives and dies with the process."""
 
 
+class BadSetting(Exception):  # noqa: N818 - the message says what to change
+    """A setting that cannot be meant."""
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What a server is started with.
@@ -41,7 +45,7 @@ def settings(db: str | None, agent: str | None, env: Mapping[str, str] = os.envi
     except ValueError:
         limit = 0
     if not 0 < limit <= 3600:
-        raise ValueError(
+        raise BadSetting(
             f"AGENT_MARKET_SOLVE_SECONDS is {seconds!r}: it must be a number above 0, up to 3600"
         )
     return Settings(path, agent or env.get("AGENT_MARKET_AGENT", ""), limit)

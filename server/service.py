@@ -80,11 +80,11 @@ class Once:
     fingerprint: str
 
 
-def once(agent: str, key: str, tool: str, content: object) -> Once | None:
-    """Return the idempotency of a request with `content`, which has a canonical form, or None without a key."""
+def once(agent: str, key: str, tool: str, content: Callable[[], object]) -> Once | None:
+    """Return the idempotency of a request, or None without a key; only with one its `content` is asked for."""
     if not key:
         return None
-    return Once(agent, key, digest(tool, "\0", canonical(content)))
+    return Once(agent, key, digest(tool, "\0", canonical(content())))
 
 
 class Inline:

@@ -8,6 +8,7 @@ from typing import Any
 
 from server.cli import demo, look, operate, serve
 from server.cli.common import Stop
+from server.config import BadSetting
 from server.ports import StoreBroken, StoreUnavailable
 
 _ABOUT = "A market in which AI agents buy and sell work and resources, over MCP."
@@ -35,6 +36,8 @@ def run(arguments: Sequence[str]) -> int:
         sys.stdout.flush()  # here, where a reader that has gone is noticed
     except Stop as stop:
         return _say(stop, stop.code)
+    except BadSetting as error:
+        return _say(error, 2)
     except (StoreBroken, StoreUnavailable) as error:
         return _say(error, 1)
     except KeyboardInterrupt:

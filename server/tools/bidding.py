@@ -51,7 +51,7 @@ async def register_agent(ask: RegisterAgent, call: Call) -> Answer:
         return reply(made, f"{text}\nNext: list_auctions, or inbox with wait for new ones.")
 
     return await call.service.execute(
-        ask, answer, once(ask.agent, call.key, "register_agent", ask.model_dump())
+        ask, answer, once(ask.agent, call.key, "register_agent", ask.model_dump)
     )
 
 
@@ -183,7 +183,9 @@ async def submit_bids(ask: SubmitBids, call: Call) -> Answer:
         decided = iter(outcomes)
         return _results([row if isinstance(row, Rejection) else next(decided) for row in rows])
 
-    content = [row.model_dump() if isinstance(row, SubmitBid) else str(row) for row in rows]
+    def content() -> object:
+        return [row.model_dump() if isinstance(row, SubmitBid) else str(row) for row in rows]
+
     return await call.service.execute_each(bids, answer, once(ask.agent, call.key, "submit_bids", content))
 
 

@@ -59,7 +59,7 @@ async def create_auction(ask: CreateAuction, call: Call) -> Answer:
         return reply(made, f"{text}\nNext: inbox with wait tells of bids; {decide}{sooner}.")
 
     return await call.service.execute(
-        ask, answer, once(ask.agent, call.key, "create_auction", ask.model_dump())
+        ask, answer, once(ask.agent, call.key, "create_auction", ask.model_dump)
     )
 
 
@@ -210,7 +210,7 @@ async def award(ask: AwardAuction, call: Call) -> Answer:
     Returns winners, payments, ranking, reasons and proof; `unsold` without an eligible bid. Changes: everybody sees
     winners and payments, they hear that they are to deliver.
     """
-    key = once(ask.agent, call.key, "award", ask.model_dump())
+    key = once(ask.agent, call.key, "award", ask.model_dump)
     if (known := await call.service.recalled(key)) is not None:
         return known
     solution = await solved_for_award(ask, call)

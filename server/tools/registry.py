@@ -103,7 +103,7 @@ def acting(
             return await call.service.execute(
                 cast("AnyCommand", asked),
                 lambda after: reply(*function(asked, after)),
-                once(given["agent"], call.key, function.__name__, asked.model_dump()),
+                once(given["agent"], call.key, function.__name__, asked.model_dump),
             )
 
         _add(function, title, command, answer, hints, run)

@@ -76,3 +76,16 @@ def test_no_command_pays_for_the_imports_of_the_others() -> None:
         [sys.executable, "-c", code], check=False, cwd=ROOT, capture_output=True, text=True, timeout=60
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "\n", "")
+
+
+@pytest.mark.parametrize("seconds", ["x", "0", "-1", "nan", "3601"])
+def test_a_setting_that_cannot_be_meant_stops_the_server_with_a_sentence(
+    market: CommandLine, seconds: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AGENT_MARKET_SOLVE_SECONDS", seconds)
+    said = market("serve", "--db", ":memory:")
+    assert (said.code, said.out) == (2, "")
+    assert (
+        said.err
+        == f"agent-market: AGENT_MARKET_SOLVE_SECONDS is {seconds!r}: it must be a number above 0, up to 3600\n"
+    )
