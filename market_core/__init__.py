@@ -13,22 +13,12 @@ ids and chance come in as `Facts`, so the same events always give the same state
 is exact (`values`); scores are in credits and lower is better; ties fall by a nonce that was committed to
 before anybody bid (`mechanisms.scoring`); what one agent may see is `observation`.
 
-Read in this order: values, commands, events, rejections, lifecycle, mechanisms, auction, sets, awards,
-auction_rules, resource, agent, handle, observation, market. Embed it with `Market`, or its two faces `ReverseAuction` and `DemandAggregator`;
-`assign_tasks` gives tasks to agents without prices.
+Read in this order: values, terms, commands, events, rejections, lifecycle, mechanisms, auction, sets, awards,
+auction_rules, resource, agent, handle, observation, market. Embed it with `Market`, or its two faces
+`ReverseAuction` and `DemandAggregator`; `assign_tasks` gives tasks to agents without prices.
 """
 
 from market_core.assigning import Worker, assign_tasks
-from market_core.commands import (
-    Condition,
-    Constraints,
-    Extension,
-    Lot,
-    Requirements,
-    Schedule,
-    Scoring,
-    Tier,
-)
 from market_core.market import (
     Aggregation,
     AuctionRequest,
@@ -39,6 +29,7 @@ from market_core.market import (
     ReverseAuction,
 )
 from market_core.rejections import Code, Rejection
+from market_core.terms import Condition, Constraints, Extension, Lot, Requirements, Schedule, Scoring, Tier
 
 __all__ = [
     "Aggregation",

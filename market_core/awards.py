@@ -8,13 +8,13 @@ from decimal import Decimal
 from market_core import sets
 from market_core.auction import Auction, binding
 from market_core.canonical import canonical, digest
-from market_core.commands import PaymentRule
 from market_core.events import AuctionAwarded, AuctionCreated, BidSubmitted, Proof, Winner
 from market_core.facts import Facts
 from market_core.mechanisms import dutch, single
 from market_core.mechanisms.solve import Question
 from market_core.rejections import Code, Rejection
 from market_core.sets import tie_key
+from market_core.terms import PaymentRule
 from market_core.values import from_micros, micros, owner_of
 
 

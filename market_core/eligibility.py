@@ -5,10 +5,11 @@ from decimal import Decimal
 from itertools import pairwise
 
 from market_core.agent import Agent
-from market_core.commands import Condition, SubmitBid
+from market_core.commands import SubmitBid
 from market_core.events import Attributes, AuctionCreated, BidSubmitted, UnitTerms
 from market_core.mechanisms import scoring
 from market_core.rejections import Code, Rejection
+from market_core.terms import Condition
 from market_core.values import MICRO, TOTAL_LIMIT, from_micros, half_even, micros, plain, total
 
 MOST_TIMES = 10

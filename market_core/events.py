@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Literal
 
-from market_core.commands import (
+from market_core.terms import (
     NO_CONSTRAINTS,
     Combine,
     Constraints,

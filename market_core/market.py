@@ -18,29 +18,13 @@ from market_core.auction import Auction
 from market_core.awards import final_ranking
 from market_core.canonical import digest
 from market_core.commands import (
-    NO_CONSTRAINTS,
     AggregateDemand,
     AnyCommand,
     AwardAuction,
-    Bonus,
-    Combine,
-    Condition,
-    Constraints,
     CreateAuction,
-    Extension,
-    Format,
-    IfUnproved,
-    Lot,
     OfferResources,
-    PaymentRule,
     RequestResources,
-    Requirements,
-    Reveal,
-    Schedule,
-    Scoring,
     SubmitBid,
-    Tier,
-    TierKind,
     Withdraw,
 )
 from market_core.events import AuctionAwarded, BidSubmitted, DemandPosted, Fill, OfferPosted, Winner
@@ -67,6 +51,24 @@ from market_core.observation import (
 )
 from market_core.rejections import Code, Rejection
 from market_core.resource import Resource
+from market_core.terms import (
+    NO_CONSTRAINTS,
+    Bonus,
+    Combine,
+    Condition,
+    Constraints,
+    Extension,
+    Format,
+    IfUnproved,
+    Lot,
+    PaymentRule,
+    Requirements,
+    Reveal,
+    Schedule,
+    Scoring,
+    Tier,
+    TierKind,
+)
 from market_core.values import total
 
 Attribute = bool | int | float | str

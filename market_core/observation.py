@@ -14,13 +14,13 @@ from market_core import awards
 from market_core.agent import Agent
 from market_core.auction import Auction, bids_of, status_at
 from market_core.awards import final_ranking, offer, place
-from market_core.commands import PaymentRule
 from market_core.events import AuctionCreated, BidSubmitted, OutcomeReported, ResourceCleared, Winner
 from market_core.facts import Facts
 from market_core.lifecycle import AuctionStatus, check_move
 from market_core.mechanisms.solve import Solution
 from market_core.rejections import Code, Rejection
 from market_core.resource import Entry, Resource, clear, live
+from market_core.terms import PaymentRule
 from market_core.values import from_micros, micros, owner_of, total
 
 FEWEST_OWNERS = 3

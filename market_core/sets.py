@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
-from market_core.commands import NO_CONSTRAINTS, Constraints, PaymentRule
 from market_core.events import AuctionCreated, BidSubmitted, Proof, UnitTerms, Winner
 from market_core.mechanisms import combinatorial, multi_unit, scoring
 from market_core.mechanisms.combinatorial import LotAward, LotBid, LotProblem
@@ -20,6 +19,7 @@ from market_core.mechanisms.procurement import (
 )
 from market_core.mechanisms.solve import Question, SetRule, Solution, solve
 from market_core.rejections import Code, Rejection
+from market_core.terms import NO_CONSTRAINTS, Constraints, PaymentRule
 from market_core.values import from_micros, micros, plain
 
 MECHANISMS: Mapping[str, str] = {"units": "units/1", "lots": "lots/1", "single": "units/1"}

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 from market_core.auction import Auction
 from market_core.awards import final_ranking
-from market_core.commands import NO_CONSTRAINTS
 from market_core.events import AuctionAwarded, BidSubmitted, OutcomeReported, Winner
 from market_core.observation import AuctionSeen, OwnBidSeen
+from market_core.terms import NO_CONSTRAINTS
 from market_core.values import plain, shown, total
 from server.tools import answers
 from server.tools.answers import compact, numbers

@@ -7,13 +7,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, WithJsonSche
 from market_core.agent import Agent
 from market_core.auction import Auction, bids_of
 from market_core.awards import place
-from market_core.commands import Model, RegisterAgent, SubmitBid, Withdraw
+from market_core.commands import RegisterAgent, SubmitBid, Withdraw
 from market_core.eligibility import score_parts
 from market_core.events import AuctionCancelled, BidSubmitted, DeadlineExtended
 from market_core.handle import agent_stream, auction_stream
 from market_core.market import invalid
 from market_core.observation import see_agent
 from market_core.rejections import Rejection
+from market_core.terms import Model
 from market_core.values import plain, shown
 from server.ports import Query
 from server.projection import epoch

@@ -6,17 +6,12 @@ from pydantic import BaseModel
 
 from market_core.agent import Agent
 from market_core.auction import Auction
-from market_core.commands import (
-    AwardAuction,
-    CloseAuction,
-    CreateAuction,
-    Model,
-    ReportOutcome,
-)
+from market_core.commands import AwardAuction, CloseAuction, CreateAuction, ReportOutcome
 from market_core.events import AuctionCreated
 from market_core.facts import Facts
 from market_core.handle import States, agent_stream, auction_stream
 from market_core.observation import PreviewSeen, preview, see_agent
+from market_core.terms import Model
 from market_core.values import ObjectId, owner_of, plain, shown
 from server.ports import Query
 from server.service import After, Answer, once

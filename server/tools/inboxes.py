@@ -10,9 +10,9 @@ import anyio
 from pydantic import BaseModel, Field
 
 from market_core.agent import Agent
-from market_core.commands import Model
 from market_core.handle import States, agent_stream
 from market_core.rejections import Code, Rejection
+from market_core.terms import Model
 from market_core.values import plain, total
 from server.ports import Found, Posted, Query, Reader
 from server.projection import epoch

@@ -9,12 +9,12 @@ from pydantic import BaseModel, BeforeValidator, Field, StringConstraints, WithJ
 
 from market_core.agent import Agent
 from market_core.auction import Auction
-from market_core.commands import Model
 from market_core.events import OutcomeReported, ResourceCleared
 from market_core.handle import States, agent_stream, auction_stream, resource_stream
 from market_core.observation import AgentSeen as CardSeen
 from market_core.observation import AuctionSeen, ResourceSeen, see_agent, see_auction, see_resource
 from market_core.rejections import Code, Rejection
+from market_core.terms import Model
 from market_core.values import Name, ObjectId, name_of, plain, shown, total
 from server.ports import Found, Page, Query
 from server.projection import epoch, moment_of

@@ -8,13 +8,14 @@ import anyio
 
 from market_core import awards
 from market_core.auction import Auction, status_at
-from market_core.commands import AwardAuction, CloseAuction, PaymentRule
+from market_core.commands import AwardAuction, CloseAuction
 from market_core.handle import States, auction_stream
 from market_core.mechanisms.procurement import Unsolved
 from market_core.mechanisms.solve import Question, Solution
 from market_core.observation import check_preview
 from market_core.rejections import Code, Rejection
 from market_core.sets import refusal
+from market_core.terms import PaymentRule
 from server.ports import SolverGone
 from server.service import After, Answer
 from server.tools.registry import Call

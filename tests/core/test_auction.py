@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from market_core import Code, Scoring
-from market_core.commands import AwardAuction, Bonus, CloseAuction, CreateAuction, Lapse, SubmitBid
+from market_core.commands import AwardAuction, CloseAuction, CreateAuction, Lapse, SubmitBid
 from market_core.events import (
     AuctionAwarded,
     AuctionCancelled,
@@ -18,6 +18,7 @@ from market_core.events import (
     OutcomeReported,
     Winner,
 )
+from market_core.terms import Bonus
 from tests.core.world import NOON, World, later, paid
 
 D = Decimal

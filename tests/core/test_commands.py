@@ -7,17 +7,14 @@ from pydantic import ValidationError
 
 from market_core.commands import (
     AggregateDemand,
-    Bonus,
-    Condition,
     CreateAuction,
     OfferResources,
     RegisterAgent,
     ReportOutcome,
     RequestResources,
-    Requirements,
-    Scoring,
     SubmitBid,
 )
+from market_core.terms import Bonus, Condition, Requirements, Scoring
 from tests.core.world import later
 
 

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from market_core import Scoring
-from market_core.commands import Bonus
 from market_core.eligibility import ScoreParts, score_parts
+from market_core.terms import Bonus
 from tests.core.world import World
 
 D = Decimal

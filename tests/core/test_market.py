@@ -22,13 +22,7 @@ from market_core import (
     Tier,
 )
 from market_core.auction import Auction
-from market_core.commands import (
-    AwardAuction,
-    CreateAuction,
-    Lapse,
-    RegisterAgent,
-    SubmitBid,
-)
+from market_core.commands import AwardAuction, CreateAuction, Lapse, RegisterAgent, SubmitBid
 from market_core.events import Fill, Winner
 from tests.core.world import NOON, later
 

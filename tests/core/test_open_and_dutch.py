@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from market_core import Code, Scoring
-from market_core.commands import CreateAuction, Extension, Lapse, Schedule, SubmitBid
+from market_core.commands import CreateAuction, Lapse, SubmitBid
 from market_core.events import AuctionAwarded, AuctionClosed, BidSubmitted, DeadlineExtended, Winner
 from market_core.mechanisms import dutch
+from market_core.terms import Extension, Schedule
 from tests.core.world import World, later
 
 D = Decimal

@@ -12,19 +12,16 @@ from market_core.commands import (
     AggregateDemand,
     AwardAuction,
     CloseAuction,
-    Constraints,
     CreateAuction,
     DeclareResource,
-    Lot,
     OfferResources,
     ReportOutcome,
     RequestResources,
-    Schedule,
-    Scoring,
     SubmitBid,
     Withdraw,
 )
 from market_core.rejections import WORDS, Rejection
+from market_core.terms import Constraints, Lot, Schedule, Scoring
 from tests.core.world import NOON, World, later
 
 

@@ -5,8 +5,9 @@ import string
 import pytest
 
 from market_core import Code, Rejection, Scoring
-from market_core.commands import Bonus, ReportOutcome, SubmitBid, Withdraw
+from market_core.commands import ReportOutcome, SubmitBid, Withdraw
 from market_core.rejections import WORDS
+from market_core.terms import Bonus
 from tests.core.world import World
 
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from market_core import Code, Rejection
-from market_core.commands import Constraints, Lot
+from market_core.terms import Constraints, Lot
 from tests.core.world import World, replayed
 
 D = Decimal

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from market_core import Code, Scoring
-from market_core.commands import AwardAuction, Constraints, CreateAuction, Lot, ReportOutcome, SubmitBid, Tier
+from market_core.commands import AwardAuction, CreateAuction, ReportOutcome, SubmitBid
 from market_core.events import UnitTerms
+from market_core.terms import Constraints, Lot, Tier
 from tests.core.world import World
 
 D = Decimal

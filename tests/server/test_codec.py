@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from market_core import events
 from market_core.agent import Agent
 from market_core.canonical import canonical
-from market_core.commands import (
+from market_core.handle import evolve, new_state
+from market_core.terms import (
     Bonus,
     Condition,
     Constraints,
@@ -25,7 +26,6 @@ from market_core.commands import (
     Scoring,
     Tier,
 )
-from market_core.handle import evolve, new_state
 from server import codec
 from tests.server.shell import NOON
 
