@@ -239,7 +239,7 @@ def _take(command: SubmitBid, auction: Auction, facts: Facts, provider: Agent) -
     if not command.take:
         raise Rejection(Code.TAKE_REQUIRED, offered=plain(offered))
     if command.valid_for is not None:
-        raise Rejection(Code.MUST_BIND)
+        raise Rejection(Code.FIELD_DOES_NOT_FIT, field="valid_for", why="taking the offer is the award")
     taken = command.model_copy(update={"take": False, "at_least": None, "cost": offered})
     bid = _bid(taken, auction, facts, provider)
     if command.at_least is not None and offered < command.at_least:

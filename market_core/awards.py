@@ -11,7 +11,7 @@ from market_core.canonical import canonical, digest
 from market_core.events import AuctionAwarded, AuctionCreated, BidSubmitted, Proof, Winner
 from market_core.facts import Facts
 from market_core.mechanisms import dutch, single
-from market_core.mechanisms.solve import Question
+from market_core.mechanisms.solve import Question, check
 from market_core.rejections import Code, Rejection
 from market_core.sets import tie_key
 from market_core.terms import PaymentRule
@@ -83,13 +83,11 @@ def _of_sets(auction: Auction, facts: Facts, rule: PaymentRule) -> Decided:
             raise Rejection(Code.BUSY)  # the bids are others than those that were solved for
         solution = sets.solved(asked)
     bids = [auction.bids[auction.slot_of[bid_id]] for bid_id in asked.bids]
-    won = sets.winners(bids, asked, solution)
-    if not won and bids:
-        sets.check_that_no_constraint_is_to_blame(asked)
+    check(asked, solution)
     return Decided(
-        won,
+        sets.winners(bids, asked, solution),
         solution.rule,
-        sets.MECHANISMS[auction.terms.mechanism],
+        sets.mechanism(asked),
         unbought=sets.unbought(asked, solution),
         unbought_lots=sets.unbought_lots(auction.terms, solution),
         proof=sets.proof(solution),

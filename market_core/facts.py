@@ -11,8 +11,8 @@ class Facts:
     """`now` in UTC; `token`, the unguessable part of any id this command makes; `nonce`, 32 random bytes in hex.
 
     `clock` is False where nobody tells the time (the embedded market): then nothing may depend on it.
-    `solution` answers the question of an award that takes long to solve; it is checked, and solved again if it
-    is of other bids, which may take long, so only where `may_solve` allows it.
+    `solution` answers the question of an award that takes long to solve; it is checked. Where there is none for
+    the bids as they stand, they are solved now, which may take long, so only where `may_solve` allows it.
     """
 
     now: datetime

@@ -1,7 +1,6 @@
 """Auctions with several winners: from their bids to a question for the mechanism, and back from its answer."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from decimal import Decimal
 
 from market_core.events import AuctionCreated, BidSubmitted, Proof, UnitTerms, Winner
@@ -21,9 +20,6 @@ from market_core.mechanisms.solve import Question, SetRule, Solution, solve
 from market_core.rejections import Code, Rejection
 from market_core.terms import NO_CONSTRAINTS, Constraints, PaymentRule
 from market_core.values import from_micros, micros, plain
-
-MECHANISMS: Mapping[str, str] = {"units": "units/1", "lots": "lots/1", "single": "units/1"}
-"""Name and version of each mechanism, recorded in each award."""
 
 
 def tie_key(terms: AuctionCreated, bid: BidSubmitted) -> str:
@@ -147,22 +143,6 @@ def solved(asked: Question, seconds: float | None = None) -> Solution:
         raise refusal(why, asked.rule) from None
 
 
-def check_that_no_constraint_is_to_blame(asked: Question) -> None:
-    """Refuse an award that would buy nothing only because of the constraints: it would end the auction for good."""
-    limits = asked.problem.limits
-    named = [name for name in _CONSTRAINTS if getattr(limits, name)]
-    if not named:
-        return
-    free = replace(asked, problem=replace(asked.problem, limits=Limits()), rule="pay_as_bid")
-    award = solved(free, _MOST_SECONDS).award
-    if any(award.units) if isinstance(award, UnitAward) else award.winners:
-        raise Rejection(Code.CONSTRAINTS_CONFLICT, conflict=named)
-
-
-_MOST_SECONDS = 1
-_CONSTRAINTS = ("max_winners", "min_winners", "max_share", "max_spend_share")
-
-
 def answers(solution: Solution, asked: Question) -> bool:
     """Return whether a solution is one to this question, fallen back or not."""
     allowed = {asked.rule, "pay_as_bid"} if asked.fall_back else {asked.rule}
@@ -232,6 +212,11 @@ def threshold(asked: Question, position: int) -> Decimal | None:
     else:
         least = combinatorial.threshold(problem, combinatorial.decide(problem), position)
     return from_micros(max(least or 0, 0))
+
+
+def mechanism(asked: Question) -> str:
+    """Return name and version of the mechanism that answers a question."""
+    return multi_unit.MECHANISM if isinstance(asked.problem, UnitProblem) else combinatorial.MECHANISM
 
 
 def proof(solution: Solution) -> Proof:

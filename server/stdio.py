@@ -87,6 +87,8 @@ class Lines:
                 return os.read(self._descriptor, _READ)
             except BlockingIOError:  # taken by another, or never there
                 continue
+            except ConnectionError:  # the other side went without a word
+                return b""
 
 
 class Texts:
@@ -107,7 +109,7 @@ class Texts:
                 data = data[os.write(self._descriptor, data[:_PIECE]) :]
             except BlockingIOError:  # said to be ready, and was not
                 await anyio.wait_writable(self._descriptor)
-            except BrokenPipeError:
+            except ConnectionError:
                 raise anyio.ClosedResourceError from None
 
     async def flush(self) -> None:

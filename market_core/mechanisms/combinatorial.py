@@ -97,6 +97,17 @@ def decide(problem: LotProblem, seconds: float | None = None) -> LotAward:
     )
 
 
+def worth(problem: LotProblem, winners: Sequence[int]) -> tuple[tuple[int, ...], int] | None:
+    """Return the lots that bids at these positions leave unbought and their score, None if they may not win together."""
+    part = _part(problem)
+    chosen = [option for option in part.options if option.position in set(winners)]
+    if not part.allows(chosen):
+        return None
+    covered = union(chosen)
+    unbought = tuple(lot for lot in range(len(problem.lots)) if not covered >> lot & 1)
+    return unbought, part.value(chosen)[1]
+
+
 def payments(
     problem: LotProblem,
     award: LotAward,

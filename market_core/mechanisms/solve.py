@@ -1,15 +1,16 @@
 """One question, one answer: the decision and the payments of an auction with several winners.
 
-A question is plain data, so that another process can answer it; whoever asked checks the answer exactly.
+A question is plain data, so that another process can answer it; whoever asked checks the answer (`check`).
 """
 
-from dataclasses import dataclass
+from collections import defaultdict
+from dataclasses import dataclass, fields, replace
 from typing import Literal
 
 from market_core.mechanisms import combinatorial, multi_unit
 from market_core.mechanisms.combinatorial import LotAward, LotProblem
 from market_core.mechanisms.multi_unit import UnitAward, UnitProblem
-from market_core.mechanisms.procurement import Unproved
+from market_core.mechanisms.procurement import Infeasible, Limits, Unproved
 
 SetRule = Literal["pay_as_bid", "uniform", "vcg", "core"]
 Problem = UnitProblem | LotProblem
@@ -36,12 +37,15 @@ class Solution:
 
 
 def solve(question: Question, seconds: float | None = None) -> Solution:
-    """Answer a question, each solve within `seconds`. Raises what the mechanisms raise (`procurement.Unsolved`)."""
+    """Answer a question, each solve within `seconds`.
+
+    Raises what the mechanisms raise (`procurement.Unsolved`), and Infeasible where something would be bought but
+    for the limits: an award of nothing ends an auction for good, so the buyer is told instead.
+    """
     problem = question.problem
-    if isinstance(problem, UnitProblem):
-        award: UnitAward | LotAward = multi_unit.decide(problem, seconds)
-    else:
-        award = combinatorial.decide(problem, seconds)
+    award = _decide(problem, seconds)
+    if problem.limits != Limits() and not _buys(award) and _buys(_decide(_unlimited(problem), seconds)):
+        raise Infeasible(tuple(each.name for each in fields(Limits) if getattr(problem.limits, each.name)))
     try:
         payments = _payments(problem, award, question.rule, seconds)
     except Unproved:
@@ -49,6 +53,20 @@ def solve(question: Question, seconds: float | None = None) -> Solution:
             raise
         return Solution(question.bids, award, _payments(problem, award, "pay_as_bid", seconds), "pay_as_bid")
     return Solution(question.bids, award, payments, question.rule)
+
+
+def _decide(problem: Problem, seconds: float | None) -> UnitAward | LotAward:
+    if isinstance(problem, UnitProblem):
+        return multi_unit.decide(problem, seconds)
+    return combinatorial.decide(problem, seconds)
+
+
+def _unlimited(problem: Problem) -> Problem:
+    return replace(problem, limits=Limits())
+
+
+def _buys(award: UnitAward | LotAward) -> bool:
+    return bool(award.bought if isinstance(award, UnitAward) else award.winners)
 
 
 def _payments(
@@ -62,3 +80,60 @@ def _payments(
     assert rule != "uniform"
     paid = combinatorial.payments(problem, award, rule, seconds)
     return tuple(paid.get(position, 0) for position in range(len(problem.bids)))
+
+
+def check(question: Question, solution: Solution) -> None:
+    """Check a solution against its question, exactly; raise ValueError where it cannot be its answer.
+
+    The bids may win together, the score is what they add up to, losers get nothing, winners at least their cost
+    and at most what max_price allows. That nothing is better is the proof's claim, which is not repeated here.
+    """
+    problem, award, paid = question.problem, solution.award, solution.payments
+    if isinstance(problem, UnitProblem) and isinstance(award, UnitAward):
+        wrong = _wrong_units(problem, award, paid)
+    elif isinstance(problem, LotProblem) and isinstance(award, LotAward):
+        wrong = _wrong_lots(problem, award, paid)
+    else:
+        wrong = "it answers another kind of question"
+    if wrong:
+        raise ValueError(f"a solution that cannot be: {wrong}")
+
+
+def _wrong_units(problem: UnitProblem, award: UnitAward, paid: tuple[int, ...]) -> str:
+    if len(award.units) != len(problem.bids) or len(paid) != len(problem.bids):
+        return "it is about other bids"
+    if multi_unit.broken(problem, award.units) or award.bought != sum(award.units):
+        return "it breaks the limits"
+    if multi_unit.objective(problem, award.units) != award.score:
+        return "its score is another"
+    for bid, units, payment in zip(problem.bids, award.units, paid, strict=True):
+        if units and not bid.min_quantity <= units <= bid.quantity:
+            return "it sells what is not offered"
+        most = payment if problem.max_price is None else problem.max_price * units
+        if not multi_unit.cost(bid, units) <= payment <= most or (payment and not units):
+            return "a payment is out of bounds"
+    return ""
+
+
+def _wrong_lots(problem: LotProblem, award: LotAward, paid: tuple[int, ...]) -> str:
+    if len(paid) != len(problem.bids) or not set(award.winners) <= set(range(len(problem.bids))):
+        return "it is about other bids"
+    if combinatorial.worth(problem, award.winners) != (award.unbought, award.score):
+        return "it breaks the limits, or its score is another"
+    total, most = defaultdict[str, int](int), defaultdict[str, set[int]](set)
+    for position, (bid, payment) in enumerate(zip(problem.bids, paid, strict=True)):
+        if payment < bid.cost if position in award.winners else payment:
+            return "a payment is out of bounds"
+        if position in award.winners:
+            total[bid.bidder] += payment
+            most[bid.bidder] |= bid.lots
+    for bidder, lots in most.items():
+        prices = [price for lot in lots if (price := problem.lots[lot]) is not None]
+        # Bids that overlap are paid their costs all the same, which may add up to more than the lots' prices.
+        if len(prices) == len(lots) and total[bidder] > max(sum(prices), _costs(problem, award, bidder)):
+            return "a payment is out of bounds"
+    return ""
+
+
+def _costs(problem: LotProblem, award: LotAward, bidder: str) -> int:
+    return sum(problem.bids[each].cost for each in award.winners if problem.bids[each].bidder == bidder)

@@ -402,7 +402,9 @@ def _why_this_set(auction: Auction) -> str:
     if terms.constraints != NO_CONSTRAINTS:
         best += ", within the constraints"
     if decided.proof is not None and decided.proof.status != "optimal":
-        best = f"the best set found in time, at most {plain(decided.proof.gap)} from the best there can be"
+        best = f"the best set found, at most {plain(decided.proof.gap)} from the best there can be"
+        if not decided.proof.gap:
+            best = "no other set of bids has a lower total score; which of equal ones wins was not settled in time"
     left = ""
     if decided.unbought or decided.unbought_lots:
         why = " that the constraints allow" if terms.constraints != NO_CONSTRAINTS else ""

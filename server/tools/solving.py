@@ -20,6 +20,8 @@ from server.ports import SolverGone
 from server.service import After, Answer
 from server.tools.registry import Call
 
+_DONE_ALREADY = (Code.AUCTION_CLOSED, Code.AUCTION_AWARDED, Code.AUCTION_UNSOLD)
+"""By the same call, made twice: what the award itself says of it is the answer."""
 _EVERY = 1.0  # seconds between two words of progress
 
 
@@ -36,7 +38,7 @@ async def solved_for_award(ask: AwardAuction, call: Call) -> Solution | None:
         try:
             await call.service.execute(close, _nothing_to_say)
         except Rejection as why:
-            if why.code != Code.AUCTION_CLOSED:  # somebody was quicker
+            if why.code not in _DONE_ALREADY:
                 raise
         _, question = await _asked(ask, call)
     return None if question is None else await _solved(question, call)

@@ -190,6 +190,17 @@ def test_a_taker_must_be_eligible_like_any_bidder():
     assert world.see(auction_id).winners[0].agent == "ann"
 
 
+def test_a_take_has_no_validity_and_no_quantity():
+    world, auction_id = dutch_one()
+    for more, field in (
+        ({"valid_for": 5}, "valid_for"),
+        ({"quantity": 2}, "quantity"),
+        ({"lots": ["a"]}, "lots"),
+    ):
+        refusal = world.refusal(SubmitBid(agent="ann", auction_id=auction_id, take=True, **more))
+        assert (refusal.code, refusal.facts["field"]) == (Code.FIELD_DOES_NOT_FIT, field)
+
+
 def test_an_offer_that_never_gets_there_says_so():
     world, auction_id = dutch_one()
     refusal = world.refusal(SubmitBid(agent="ann", auction_id=auction_id, take=True, at_least=7))

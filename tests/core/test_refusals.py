@@ -524,7 +524,7 @@ CASES = [
     (above_the_lots_max_price, Code.BID_ABOVE_MAX_PRICE, {"max_price": "9"}),
     (provider_required, Code.PROVIDER_REQUIRED, {"winners": ["a", "b"]}),
     (not_a_winner, Code.NOT_A_WINNER, {"winners": ["a"]}),
-    (only_the_constraints, Code.CONSTRAINTS_CONFLICT, {"conflict": ["max_share"]}),
+    (only_the_constraints, Code.CONSTRAINTS_CONFLICT, {"conflict": ("max_share",)}),
     (owner_bids_already, Code.OWNER_BIDS_ALREADY, {"other": "acme/a"}),
     (two_bids_for_one, Code.TWO_BIDS_FOR_ONE, {}),
     (no_competition, Code.NO_COMPETITION, {"winner": "a", "rule": "vcg"}),

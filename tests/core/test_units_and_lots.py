@@ -43,7 +43,7 @@ def test_the_cheapest_units_win_and_each_winner_is_paid_its_cost():
     award = world.award(auction_id)
     assert won(award) == {"ann": (6, 18, 18), "carl": (3, 12, 12), "bob": (1, 5, 5)}
     assert (award.mechanism, award.proof.status, award.proof.gap, award.unbought) == (
-        "units/1",
+        "multi_unit/1",
         "optimal",
         0,
         0,
@@ -140,7 +140,7 @@ def test_bids_on_sets_of_lots_win_together_where_that_is_cheapest():
     world.bid(auction_id, "carl", 50, lots=["roof", "walls", "garden"])
     award = world.award(auction_id)
     assert won(award) == {"ann": ({"roof"}, 20, 20), "bob": ({"walls", "garden"}, 25, 25)}
-    assert (award.mechanism, award.unbought_lots, award.proof.status) == ("lots/1", (), "optimal")
+    assert (award.mechanism, award.unbought_lots, award.proof.status) == ("combinatorial/1", (), "optimal")
 
 
 def test_a_lot_that_nobody_covers_or_that_costs_more_than_its_max_price_stays_unbought():

@@ -1,6 +1,7 @@
 """Standard input and output on the event loop: whole lines in, whole texts out, nobody kept waiting."""
 
 import os
+import socket
 import subprocess
 import sys
 from contextlib import suppress
@@ -84,6 +85,15 @@ async def test_a_reader_that_has_left_is_no_crash(pipe):
     os.close(come)
     with pytest.raises(anyio.ClosedResourceError):
         await Texts(go).write("anybody?\n")
+
+
+async def test_a_client_that_resets_its_socket_is_an_end_and_no_crash():
+    ours, theirs = socket.socketpair()
+    theirs.sendall(b"one\n")
+    ours.sendall(b"never read")
+    theirs.close()  # with something unread: the other side's read fails with a reset
+    with ours, anyio.fail_after(10):
+        assert [line async for line in Lines(ours.fileno())] == ["one"]
 
 
 def test_what_cannot_be_waited_for_is_left_to_the_sdk(tmp_path):
