@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from mcp.types import CallToolResult, TextContent
 from pydantic import ValidationError
 
-from market_core.market import invalid
+from market_core.invalid import invalid
 from market_core.rejections import Code, Rejection
 from market_core.values import plain
 from server.ports import SolverGone, StoreBroken, StoreUnavailable

@@ -82,7 +82,7 @@ def run_declare(options: argparse.Namespace) -> int:
     from pydantic import ValidationError
 
     from market_core.commands import DeclareResource
-    from market_core.market import invalid
+    from market_core.invalid import invalid
 
     try:
         command = DeclareResource(resource=options.name, unit=options.unit, whole=options.whole)

@@ -11,7 +11,7 @@ from market_core.commands import RegisterAgent, SubmitBid, Withdraw
 from market_core.eligibility import score_parts
 from market_core.events import AuctionCancelled, BidSubmitted, DeadlineExtended
 from market_core.handle import agent_stream, auction_stream
-from market_core.market import invalid
+from market_core.invalid import invalid
 from market_core.observation import see_agent
 from market_core.rejections import Rejection
 from market_core.terms import Model

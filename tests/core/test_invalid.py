@@ -5,7 +5,7 @@ from pydantic import ValidationError
 
 from market_core import Code
 from market_core.commands import AggregateDemand, CreateAuction, RegisterAgent, ReportOutcome, SubmitBid
-from market_core.market import invalid
+from market_core.invalid import invalid
 
 CREATE = {"agent": "buyer", "task": "x"}
 BID = {"agent": "a", "auction_id": "auc_1", "cost": 1}
