@@ -6,9 +6,8 @@ caller waits; and on a thread while it is slow (`_SLOW`): handing a quick commit
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import anyio
@@ -24,51 +23,17 @@ from server.ports import (
     Recorded,
     Remembered,
     Snapshot,
-    StoreBroken,
     StoreUnavailable,
     Summary,
     Transaction,
     keep_those_that_hold,
 )
+from server.stores.sqlite_file import PATIENCE, locked, open_file, translated
 
-FORMAT = 1
-"""The version of the tables below, kept in the file (user_version)."""
-_APPLICATION = 0x41674D6B  # "AgMk": says whose file it is
 _SLOW = 0.002  # seconds a commit may take on the event loop
 _SLOW_ALONE = 0.01  # the same for a commit that one caller waits for: likely there is nobody else
-_PATIENCE = 10.0  # seconds to wait for another process's write
 _POLL = 0.1  # seconds between looks at what other processes wrote, while somebody waits
 _T = TypeVar("_T")
-
-_TABLES = """
-CREATE TABLE events (
-    stream TEXT NOT NULL, version INTEGER NOT NULL, body TEXT NOT NULL, hash TEXT NOT NULL,
-    PRIMARY KEY (stream, version)
-) WITHOUT ROWID;
-CREATE TABLE summaries (
-    position INTEGER PRIMARY KEY, kind TEXT NOT NULL, id TEXT NOT NULL, stream TEXT NOT NULL,
-    owner TEXT NOT NULL, parent TEXT NOT NULL, status TEXT NOT NULL, until INTEGER,
-    tags TEXT NOT NULL, body TEXT NOT NULL, UNIQUE (kind, id)
-);
-CREATE INDEX summaries_by_owner ON summaries (owner, kind, status) WHERE owner != '';
-CREATE INDEX summaries_by_parent ON summaries (parent, kind, status) WHERE parent != '';
-CREATE INDEX summaries_by_until ON summaries (until) WHERE status = 'open' AND until IS NOT NULL;
-CREATE INDEX summaries_by_kind ON summaries (kind, position) WHERE kind != 'bid';
-CREATE TABLE tags (position INTEGER NOT NULL, tag TEXT NOT NULL, PRIMARY KEY (position, tag)) WITHOUT ROWID;
-CREATE INDEX tags_by_tag ON tags (tag, position);
-CREATE TABLE notices (
-    position INTEGER PRIMARY KEY, topic TEXT NOT NULL, kind TEXT NOT NULL, ref TEXT NOT NULL,
-    by TEXT NOT NULL, body TEXT NOT NULL
-);
-CREATE INDEX notices_by_topic ON notices (topic, position);
-CREATE TABLE remembered (
-    agent TEXT NOT NULL, key TEXT NOT NULL, fingerprint TEXT NOT NULL, answer TEXT NOT NULL,
-    PRIMARY KEY (agent, key)
-) WITHOUT ROWID;
-CREATE TABLE snapshots (
-    stream TEXT PRIMARY KEY, version INTEGER NOT NULL, hash TEXT NOT NULL, form TEXT NOT NULL, body TEXT NOT NULL
-) WITHOUT ROWID;
-"""
 
 # What `Query.status` asks for: an open thing whose time is over counts as closed.
 _STATUS_NOW = (
@@ -102,7 +67,7 @@ class SqliteStore:
         self._changed = anyio.Event()
         self._seconds = 0.0  # a commit takes, of late
         self._polled = 0.0
-        self._connection = _open(path)
+        self._connection = open_file(path)
         self._seen = self._data_version()
 
     # Writing
@@ -112,7 +77,7 @@ class SqliteStore:
         async with self._turn:
             stale = await self._patiently(lambda: self._write(batch))
             try:
-                with _translated(self.path):
+                with translated(self.path):
                     await self._commit(alone=len(batch) == 1)
             except BaseException:
                 self._roll_back()
@@ -151,10 +116,10 @@ class SqliteStore:
         pause = 0.001
         while True:
             try:
-                with _translated(self.path):
+                with translated(self.path):
                     return work()
             except StoreUnavailable as error:
-                if not _locked(error.__cause__) or anyio.current_time() - started > _PATIENCE:
+                if not locked(error.__cause__) or anyio.current_time() - started > PATIENCE:
                     raise
             await anyio.sleep(pause * (0.5 + self._jitter()))
             pause = min(2 * pause, 0.005)
@@ -296,7 +261,7 @@ class SqliteStore:
             self._wake()
 
     def _data_version(self) -> int:
-        with _translated(self.path):
+        with translated(self.path):
             return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
 
     def _wake(self) -> None:
@@ -395,73 +360,3 @@ def _found(row: Sequence[Any]) -> Found:
         kind, some_id, stream, owner, parent, status, until, tuple(tags.split("\n")) if tags else (), body
     )
     return Found(position, summary, children)
-
-
-# Opening
-
-
-def _open(path: str) -> sqlite3.Connection:
-    with suppress(OSError):
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-    with _translated(path):
-        db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=_PATIENCE)
-        try:
-            _prepare(db, path)
-        except BaseException:
-            db.close()
-            raise
-    return db
-
-
-def _prepare(db: sqlite3.Connection, path: str) -> None:
-    """Check whose file it is, make the tables in a new one, and set the connection up."""
-    _check_ours(db, path)  # before anything is written
-    db.execute("PRAGMA journal_mode = WAL")
-    db.execute("PRAGMA synchronous = FULL")
-    db.execute("BEGIN IMMEDIATE")
-    try:
-        if _check_ours(db, path):
-            for statement in _TABLES.split(";"):
-                db.execute(statement)
-            db.execute(f"PRAGMA application_id = {_APPLICATION}")
-            db.execute(f"PRAGMA user_version = {FORMAT}")
-        db.execute("COMMIT")
-    except BaseException:
-        with suppress(sqlite3.Error):
-            db.execute("ROLLBACK")
-        raise
-    db.execute("PRAGMA busy_timeout = 0")  # from here on we wait without holding up the event loop
-
-
-def _check_ours(db: sqlite3.Connection, path: str) -> bool:
-    """Return whether the file is empty; raise StoreBroken for one of another program or a newer format."""
-    application = db.execute("PRAGMA application_id").fetchone()[0]
-    version = db.execute("PRAGMA user_version").fetchone()[0]
-    if application == 0 and not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-        return True
-    if application != _APPLICATION:
-        raise StoreBroken(f"{path} is a database of another program")
-    if version > FORMAT:
-        raise StoreBroken(
-            f"{path} has format {version}; this version of agent-market reads formats up to {FORMAT}: upgrade it"
-        )
-    return False
-
-
-@contextmanager
-def _translated(path: str) -> Iterator[None]:
-    """Turn SQLite's errors into the two that callers know."""
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        raise StoreUnavailable(f"{path}: {error}") from error
-    except sqlite3.DatabaseError as error:
-        raise StoreBroken(f"{path}: {error}") from error
-
-
-def _locked(error: BaseException | None) -> bool:
-    """Return whether another process holds the file, which passes."""
-    return isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode & 0xFF in (
-        sqlite3.SQLITE_BUSY,
-        sqlite3.SQLITE_LOCKED,
-    )

@@ -1,7 +1,11 @@
 """The SQLite store's own promises: its file, its failures, several connections, long journals."""
 
 import sqlite3
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
@@ -13,7 +17,9 @@ from server import codec
 from server.bootstrap import running
 from server.ports import Recorded, Snapshot, StoreBroken, StoreUnavailable, Summary, Transaction, Write
 from server.service import Answer
-from server.stores.sqlite import FORMAT, SqliteStore
+from server.stores import sqlite_file
+from server.stores.sqlite import SqliteStore
+from server.stores.sqlite_file import FORMAT
 from tests.server.shell import NOON, contents, said, sound
 from tests.server.stores import CountingSqlite
 from tests.server.workers import bid, bidders, create, services
@@ -90,6 +96,48 @@ def test_an_empty_file_is_a_new_market(path):
     Path(path).touch()
     opened = SqliteStore(path)
     anyio.run(opened.close)
+
+
+class Interrupted(sqlite3.Connection):
+    """A connection that lets somebody else act before its n-th statement."""
+
+    before = 0
+    act: Callable[[], None]
+    said = 0
+
+    def execute(self, *statement: Any) -> sqlite3.Cursor:
+        self.said += 1
+        if self.said == self.before:
+            self.act()
+        return super().execute(*statement)
+
+
+@pytest.mark.parametrize("before", range(1, 40))
+def test_two_processes_may_make_a_new_file_at_the_same_time(path, before, monkeypatch):
+    """Whatever one does between two statements of the other, both have the market in the end."""
+    connect = sqlite3.connect
+    others: list[SqliteStore] = []
+
+    def other() -> None:
+        monkeypatch.setattr(sqlite3, "connect", connect)
+        with suppress(StoreUnavailable):  # it waited for us, in vain since we wait for it here
+            others.append(SqliteStore(path))
+
+    class Ours(Interrupted):
+        act = staticmethod(other)
+
+    Ours.before = before
+    monkeypatch.setattr(sqlite_file, "PATIENCE", 0.01)
+    monkeypatch.setattr(sqlite3, "connect", partial(connect, factory=Ours))
+    ours = SqliteStore(path)
+    for store in (ours, *others):
+        anyio.run(a_bid_in, store)
+
+
+async def a_bid_in(store: SqliteStore) -> None:
+    async with services(store) as (service,):
+        await service.execute(bid(await create(service), "p"), said)
+    await store.close()
 
 
 def corrupt(path: str) -> None:
