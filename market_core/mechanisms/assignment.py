@@ -19,7 +19,7 @@ MOST_BIDS = 10_000
 class TaskBid:
     """One bid on the task at position `task`; `cost` and `score` in micro-credits, a lower score is better.
 
-    `key`: the tie key, 64 hex digits, different for each bid.
+    `key`: the tie key, 64 hex digits, different for each bid. `owner`: whose agent the bidder is, empty for its own.
     """
 
     task: int
@@ -27,6 +27,7 @@ class TaskBid:
     key: str
     cost: int
     score: int
+    owner: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +72,8 @@ def decide(problem: TaskProblem, seconds: float | None = None) -> TaskAward:
     first the most tasks without a max_price are awarded, then the sum of scores is least, where an unawarded
     task with a max_price counts that. A bid that costs more than its task's max_price does not win.
 
-    Ties: the least sum of the first 32 bits of the winners' keys, then the lexicographically least ascending
-    list of keys. So a task whose best score equals its max_price stays unawarded. Nothing is rounded.
+    Ties: the most tasks awarded, then the least sum of the first 32 bits of the winners' keys, then the
+    lexicographically least ascending list of keys. Nothing is rounded.
     The award is always proved optimal in this order, so `bound` is its score (an award that is worse in an
     earlier criterion may have a lower sum). `seconds` is not needed: the limits on size bound the time.
     Raises TooLarge above 500 tasks or 10,000 bids.
@@ -103,15 +104,16 @@ def payments(
 ) -> Mapping[int, int]:
     """Return what each winning bid is paid, in micro-credits, by the bid's position.
 
-    `award` is what `decide` returned for `problem`. `pay_as_bid`: the bid's cost. `vcg`: provider i is paid
-    its costs + Z(without i) - Z over all its tasks, Z being the award's score. What that is above its costs is
-    split over its tasks in proportion to max_price - cost, by largest remainder, ties by ascending bid key.
+    `award` is what `decide` returned for `problem`. `pay_as_bid`: the bid's cost. `vcg`: an owner i is paid
+    its costs + Z(without i) - Z over all tasks of its agents, Z being the award's score. What that is above its
+    costs is split over its tasks in proportion to max_price - cost, by largest remainder, ties by ascending bid
+    key.
     No payment is below the bid's cost or above the task's max_price; where scores below costs (quality that
     the buyer values) would lift the sum above the sum of max_prices, each task is paid its max_price.
 
     Raises DoesNotFit unless every task has a max_price and all have one priority; Unproved where the award is
-    not proved optimal. Truthful in cost where no score is below its cost and a provider bids as one: else the
-    cap at max_price can make it pay to lie, and one provider posing as two can gain.
+    not proved optimal. Truthful in cost where no score is below its cost and an owner bids as one: else the
+    cap at max_price can make it pay to lie, and one owner posing as two can gain.
     Source: Vickrey (1961), Clarke (1971), Groves (1973); the assignment case is Leonard (1983).
 
     >>> bids = TaskBid(0, "a", "0a", 30, 30), TaskBid(0, "b", "0b", 40, 40)
@@ -190,7 +192,8 @@ def _ordered_costs(problem: TaskProblem) -> tuple[list[int], list[int]]:
     """
     costs = _tie_costs([bid.key for bid in problem.bids])
     unawarded = [0] * len(problem.tasks)
-    unit = len(costs) + 32 + len(unawarded).bit_length()  # as a power of two
+    leave = len(costs) + 32 + len(unawarded).bit_length()  # as a power of two
+    unit = leave + len(unawarded).bit_length()
     choices: list[list[int]] = [[task.max_price or 0] for task in problem.tasks]
     for bid in problem.bids:
         choices[bid.task].append(bid.score)
@@ -202,7 +205,7 @@ def _ordered_costs(problem: TaskProblem) -> tuple[list[int], list[int]]:
         award_unit = unit + sum(max(choices[t]) - min(choices[t]) for t in level).bit_length()
         for t in level:
             outside = problem.tasks[t].max_price
-            unawarded[t] = 1 << award_unit if outside is None else outside << unit
+            unawarded[t] = (1 << award_unit if outside is None else outside << unit) + (1 << leave)
         unit = award_unit + wanted.bit_length()
     for i, bid in enumerate(problem.bids):
         costs[i] += bid.score << score_unit[problem.tasks[bid.task].priority]
@@ -233,19 +236,26 @@ def _vcg(problem: TaskProblem, award: TaskAward) -> dict[int, int]:
     if flow.cost() != award.score:
         raise ValueError("the award is not this problem's")
     columns = _columns(problem)
+    of_owner: dict[str, set[int]] = {}
+    for bid in problem.bids:
+        of_owner.setdefault(_owner(bid), set()).add(columns[bid.bidder])
     won: dict[str, list[int]] = {}
     for winner in award.winners:
         if winner is not None:
-            won.setdefault(problem.bids[winner].bidder, []).append(winner)
+            won.setdefault(_owner(problem.bids[winner]), []).append(winner)
     paid: dict[int, int] = {}
-    for bidder, positions in won.items():
-        surplus = flow.without(columns[bidder]).cost() - award.score
+    for owner, positions in won.items():
+        surplus = flow.without(of_owner[owner]).cost() - award.score
         paid |= _split(problem, positions, surplus)
     return paid
 
 
+def _owner(bid: TaskBid) -> str:
+    return bid.owner or bid.bidder
+
+
 def _split(problem: TaskProblem, positions: Sequence[int], surplus: int) -> dict[int, int]:
-    """Return cost + a share of `surplus` for each winning bid of one provider."""
+    """Return cost + a share of `surplus` for each winning bid of one owner."""
     bids = [problem.bids[position] for position in positions]
     room = [(problem.tasks[bid.task].max_price or 0) - bid.cost for bid in bids]
     # With at most the whole room to split, a share in proportion to room never exceeds it, rounded up or not:

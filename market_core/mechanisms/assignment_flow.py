@@ -4,7 +4,7 @@ A row is a task, a column a provider. Source: successive shortest augmenting pat
 Edmonds and Karp 1972; Jonker and Volgenant 1987), here for columns that take several rows.
 """
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush
 from typing import NamedTuple
@@ -40,15 +40,15 @@ class Flow:
         pairs = zip(self.choice, self.outside, strict=True)
         return sum(outside if option is None else option.cost for option, outside in pairs)
 
-    def without(self, column: int) -> "Flow":
-        """Return the least-cost assignment without `column`; this one stays as it is."""
-        # The proof of the other rows holds without it: only the rows that it held need a new place.
-        leaving = self.members[column]
+    def without(self, columns: Set[int]) -> "Flow":
+        """Return the least-cost assignment without `columns`; this one stays as it is."""
+        # The proof of the other rows holds without them: only the rows that they held need a new place.
+        leaving = {row for column in columns for row in self.members[column]}
         rest = replace(
             self,
-            capacity=[0 if c == column else most for c, most in enumerate(self.capacity)],
+            capacity=[0 if c in columns else most for c, most in enumerate(self.capacity)],
             price=[*self.price],
-            members=[set() if c == column else {*rows} for c, rows in enumerate(self.members)],
+            members=[set() if c in columns else {*rows} for c, rows in enumerate(self.members)],
             choice=[None if row in leaving else option for row, option in enumerate(self.choice)],
         )
         for row in sorted(leaving):
@@ -132,7 +132,7 @@ def solved(options: Sequence[Sequence[Option]], outside: Sequence[int], capacity
     >>> rows = [[4, 1, 3], [2, 0, 5], [3, 2, 2]]
     >>> options = [[Option(c, cost, 3 * r + c) for c, cost in enumerate(row)] for r, row in enumerate(rows)]
     >>> flow = solved(options, [9, 9, 9], [1, 1, 1])
-    >>> flow.cost(), flow.without(1).cost()
+    >>> flow.cost(), flow.without({1}).cost()
     (5, 13)
     """
     columns = len(capacity)

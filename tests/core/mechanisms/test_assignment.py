@@ -171,9 +171,9 @@ def test_no_sum_of_keys_outweighs_a_micro_credit():
     assert winners(TaskProblem((Task(), Task()), dear + cheap, {"a": 1, "b": 1})) == "ba"
 
 
-def test_a_score_equal_to_max_price_leaves_the_task_unawarded():
-    # No key at all is the least sum of keys.
-    assert winners(TaskProblem((Task(50),), (bid(0, "a", 50),), {})) == "-"
+def test_a_score_equal_to_max_price_wins_as_it_does_alone():
+    # No key at all would be the least sum of keys, but of equal scores the one that awards more comes first.
+    assert winners(TaskProblem((Task(50),), (bid(0, "a", 50),), {})) == "a"
 
 
 def test_vcg_pays_each_winner_what_the_others_would_cost_more_without_it():
