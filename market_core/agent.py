@@ -1,19 +1,26 @@
-"""One agent: its card (what it says it can do) and its outcomes (what happened). State, decide, evolve."""
+"""One agent: its card (what it says it can do), its work and outcomes (what happened). State, decide, evolve."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from market_core.canonical import canonical
 from market_core.commands import RegisterAgent
-from market_core.events import AgentRegistered, Attributes, Event, OutcomeReported
+from market_core.events import AgentRegistered, Attributes, Event, OutcomeReported, WorkWon
 from market_core.facts import Facts
 
 
 @dataclass(slots=True)
 class Agent:
-    """An agent's card and record. One that never registered has an empty card and may still have outcomes."""
+    """An agent's card and record. One that never registered has an empty card and may still have outcomes.
+
+    `running` is the work won whose outcome is not reported, by auction; `limits` says since when it has taken how
+    much work at a time.
+    """
 
     registered: AgentRegistered | None = None
     outcomes: list[OutcomeReported] = field(default_factory=list)
+    running: dict[str, WorkWon] = field(default_factory=dict)
+    limits: list[tuple[datetime, int | None]] = field(default_factory=list)
 
     @property
     def capabilities(self) -> frozenset[str]:
@@ -26,6 +33,12 @@ class Agent:
         return self.registered.attributes if self.registered else {}
 
 
+def capacity(agent: Agent, moment: datetime) -> int | None:
+    """Return how much more work the agent takes, by the limit that held at `moment`; None without one."""
+    limit = next((most for since, most in reversed(agent.limits) if since <= moment), None)
+    return None if limit is None else max(0, limit - len(agent.running))
+
+
 def decide(agent: Agent, command: RegisterAgent, facts: Facts) -> list[Event]:
     """Return the registration; saying again what already stands is no event."""
     said = AgentRegistered(
@@ -34,6 +47,7 @@ def decide(agent: Agent, command: RegisterAgent, facts: Facts) -> list[Event]:
         command.description,
         tuple(dict.fromkeys(command.capabilities)),
         dict(command.attributes),
+        command.max_concurrent,
     )
     known = agent.registered
     return [] if known is not None and _content(known) == _content(said) else [said]
@@ -41,7 +55,7 @@ def decide(agent: Agent, command: RegisterAgent, facts: Facts) -> list[Event]:
 
 def _content(card: AgentRegistered) -> str:
     """Return what a card says, comparable: 1 and true are equal to Python, but not as attributes."""
-    return canonical([card.description, card.capabilities, card.attributes])
+    return canonical([card.description, card.capabilities, card.attributes, card.max_concurrent])
 
 
 def evolve(agent: Agent, event: Event) -> Agent:
@@ -49,7 +63,12 @@ def evolve(agent: Agent, event: Event) -> Agent:
     match event:
         case AgentRegistered():
             agent.registered = event
+            if (agent.limits[-1][1] if agent.limits else None) != event.max_concurrent:
+                agent.limits.append((event.at, event.max_concurrent))
+        case WorkWon():
+            agent.running[event.auction_id] = event
         case OutcomeReported():
+            agent.running.pop(event.auction_id, None)
             agent.outcomes.append(event)
         case _:
             raise TypeError(f"{type(event).__name__} does not belong to an agent")

@@ -18,6 +18,7 @@ from market_core.events import (
     Event,
     OutcomeReported,
 )
+from market_core.facts import Facts
 from market_core.lifecycle import AuctionStatus
 from market_core.rejections import Code, Rejection
 from market_core.values import owner_of
@@ -54,6 +55,8 @@ class Auction:
     extensions: int = 0
     final: tuple[BidSubmitted, ...] | None = field(default=None, compare=False, repr=False)
     """What `awards.final_ranking` remembers."""
+    prepared: tuple[Facts, list[Event]] | None = field(default=None, compare=False, repr=False)
+    """The award that `handle` has decided on these facts already, to learn whom it is about."""
 
     @property
     def terms(self) -> AuctionCreated:
@@ -113,6 +116,7 @@ def invited_bids(auction: Auction, now: datetime) -> int:
 
 def evolve(auction: Auction, event: Event) -> Auction:
     """Return the auction after `event`; it may be the same object, changed."""
+    auction.prepared = None
     _EVOLVE[type(event)](auction, event)
     return auction
 

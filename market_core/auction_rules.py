@@ -90,6 +90,7 @@ def _(command: CreateAuction, auction: Auction, facts: Facts, provider: Agent) -
             command.bids_combine,
             command.constraints,
             command.if_unproved,
+            command.priority,
         )
     ]
 
@@ -352,16 +353,18 @@ def _(command: CloseAuction, auction: Auction, facts: Facts, provider: Agent) ->
 
 @decide.register
 def _(command: AwardAuction, auction: Auction, facts: Facts, provider: Agent) -> list[Event]:
+    return [*closing(command, auction, facts), awarded(auction, facts)]
+
+
+def closing(command: AwardAuction, auction: Auction, facts: Facts) -> list[Event]:
+    """Return what ends the bidding before an award, if it has not ended; raise the Rejection that applies."""
     _check_buyer(command, auction)
     status = status_at(auction, facts.now)
     check_move(status, "award")
-    closing: list[Event] = []
     if status == "open":
         _check_promise_kept(auction, facts)
-        closing = [AuctionClosed(facts.now, command.agent)]
-    elif auction.status == "open":
-        closing = [AuctionClosed(facts.now, MARKET)]
-    return [*closing, awarded(auction, facts)]
+        return [AuctionClosed(facts.now, command.agent)]
+    return [AuctionClosed(facts.now, MARKET)] if auction.status == "open" else []
 
 
 @decide.register

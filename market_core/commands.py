@@ -30,6 +30,7 @@ from market_core.terms import (
     Model,
     Names,
     PaymentRule,
+    Priority,
     Requirements,
     Reveal,
     Schedule,
@@ -142,6 +143,9 @@ class CreateAuction(Command):
         Reveal,
         Field(description="threshold: losers always learn the cost below which they would have won"),
     ] = "payments"
+    priority: Annotated[
+        Priority, Field(description="which of several comes first in award with together_with; higher first")
+    ] = 0
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -300,10 +304,29 @@ class CloseAuction(Command):
     auction_id: Annotated[ObjectId, Field(description="your auction")]
 
 
+MOST_TOGETHER = 500
+"""Auctions that are decided in one award."""
+Others = Annotated[
+    tuple[ObjectId, ...],
+    Field(
+        strict=False,
+        max_length=MOST_TOGETHER - 1,
+        description="more of your one-winner auctions, decided as one: providers within their max_concurrent, "
+        "higher priority first, then the least total score",
+    ),
+]
+
+
 class AwardAuction(Command):
-    """Decide an auction, for good."""
+    """Decide an auction, or several together, for good."""
 
     auction_id: Annotated[ObjectId, Field(description="your auction")]
+    together_with: Others = ()
+
+    @property
+    def auctions(self) -> tuple[str, ...]:
+        """All auctions to decide, each once."""
+        return tuple(dict.fromkeys((self.auction_id, *self.together_with)))
 
 
 class ReportOutcome(Command):
@@ -363,6 +386,14 @@ class RegisterAgent(Command):
     attributes: Annotated[
         Attributes, Field(description="{name: value} that holds for all your bids, such as language")
     ] = Field(default_factory=dict)
+    max_concurrent: Annotated[
+        int | None,
+        Field(
+            ge=1,
+            le=1_000_000,
+            description="most works at a time that auctions decided together give you. Default: no limit",
+        ),
+    ] = None
 
 
 class DeclareResource(Model):

@@ -54,6 +54,7 @@ class AuctionCreated:
     bids_combine: Combine = "xor"
     constraints: Constraints = NO_CONSTRAINTS
     if_unproved: IfUnproved = "refuse"
+    priority: int = 0
 
     @property
     def mechanism(self) -> Literal["single", "units", "lots", "dutch"]:
@@ -158,6 +159,14 @@ class Proof:
 
 
 @dataclass(frozen=True, slots=True)
+class Together:
+    """Which auctions one decision was made for, and how many of them each limited bidder of this one could take."""
+
+    auctions: tuple[str, ...]
+    capacity: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class AuctionAwarded:
     """The decision. Without winners the auction is unsold.
 
@@ -176,6 +185,20 @@ class AuctionAwarded:
     unbought: int = 0
     unbought_lots: tuple[str, ...] = ()
     proof: Proof | None = None
+    together: Together | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WorkWon:
+    """An agent won something in an auction: in its own record, where it counts as running until its outcome is reported."""
+
+    at: datetime
+    auction_id: str
+    agent: str
+    buyer: str
+    payment: Decimal
+    estimated_time: Decimal | None
+    capabilities: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +229,7 @@ class AgentRegistered:
     description: str
     capabilities: tuple[str, ...]
     attributes: Attributes
+    max_concurrent: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,6 +314,7 @@ Event = (
     | AuctionClosed
     | AuctionCancelled
     | AuctionAwarded
+    | WorkWon
     | OutcomeReported
     | AgentRegistered
     | ResourceDeclared

@@ -4,12 +4,14 @@
 them, and neither composes on its own. A stream is named `auction/ID`, `resource/NAME` or `agent/ID`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from market_core import agent as agents
 from market_core import auction as auctions
-from market_core import auction_rules
+from market_core import auction_rules, together
 from market_core import resource as resources
 from market_core.agent import Agent
 from market_core.auction import Auction
@@ -28,11 +30,20 @@ from market_core.commands import (
     SubmitBid,
     Withdraw,
 )
-from market_core.events import Event, OutcomeReported, ResourceCleared
+from market_core.events import (
+    AuctionAwarded,
+    AuctionCreated,
+    BidSubmitted,
+    Event,
+    OutcomeReported,
+    ResourceCleared,
+    Winner,
+    WorkWon,
+)
 from market_core.facts import Facts
-from market_core.rejections import Code, Rejection
+from market_core.rejections import Code, Rejection, first
 from market_core.resource import Resource
-from market_core.values import auction_of, name_of, resource_of
+from market_core.values import auction_of, name_of, resource_of, total
 
 State = Auction | Resource | Agent
 States = Mapping[str, State]
@@ -97,8 +108,10 @@ def streams(command: AnyCommand, found: States, facts: Facts) -> tuple[str, ...]
             return (auction_stream(command.auction_id), agent_stream(command.agent))
         case Withdraw():
             return (_stream_of(command.id),)
-        case CloseAuction() | AwardAuction():
+        case CloseAuction():
             return (auction_stream(command.auction_id),)
+        case AwardAuction():
+            return _award_streams(command, found, facts)
         case ReportOutcome():
             return _report_streams(command, found)
         case RequestResources() | OfferResources() | DeclareResource():
@@ -109,6 +122,32 @@ def streams(command: AnyCommand, found: States, facts: Facts) -> tuple[str, ...]
             return (agent_stream(command.agent),)
         case Lapse():
             return (command.stream,)
+
+
+def _award_streams(command: AwardAuction, found: States, facts: Facts) -> tuple[str, ...]:
+    """The auctions; then the agents that win something, or whose capacity counts where several are decided."""
+    names = tuple(map(auction_stream, command.auctions))
+    auctions = [state for name in names if isinstance(state := found.get(name), Auction)]
+    if len(auctions) < len(names):
+        return names
+    agents: tuple[str, ...] = ()
+    if len(names) > 1:
+        agents = together.bidders(auctions, facts.now)
+    else:
+        with suppress(Rejection):  # it is raised where the award is handled
+            agents = tuple(winner.agent for winner in _winners(_decided(auctions[0], command, facts)))
+    return (*names, *dict.fromkeys(map(agent_stream, agents)))
+
+
+def _decided(auction: Auction, command: AwardAuction, facts: Facts) -> list[Event]:
+    """Return what an award makes of one auction, decided once for the same facts."""
+    if auction.prepared is None or auction.prepared[0] is not facts:
+        auction.prepared = facts, auction_rules.decide(command, auction, facts, _NOBODY)
+    return auction.prepared[1]
+
+
+def _winners(events: Iterable[Event]) -> list[Winner]:
+    return [winner for event in events if isinstance(event, AuctionAwarded) for winner in event.winners]
 
 
 def _report_streams(command: ReportOutcome, found: States) -> tuple[str, ...]:
@@ -136,12 +175,14 @@ def _stream_of(some_id: str) -> str:
 def handle(states: States, command: AnyCommand, facts: Facts) -> Decision:
     """Return what `command` does, given the states of its `streams`; raise the Rejection that applies first."""
     match command:
+        case AwardAuction():
+            return _award(states, command, facts)
         case ReportOutcome():
             return _report(states, command, facts)
         case AggregateDemand():
             return _aggregate(states, command, facts)
-    first = streams(command, states, facts)[0]
-    state = states[first]
+    stream = streams(command, states, facts)[0]
+    state = states[stream]
     match state:
         case Auction():
             provider = states[agent_stream(command.agent)] if isinstance(command, SubmitBid) else _NOBODY
@@ -152,7 +193,76 @@ def handle(states: States, command: AnyCommand, facts: Facts) -> Decision:
         case Agent():
             assert isinstance(command, RegisterAgent)  # the only command for an agent's stream alone
             events = agents.decide(state, command, facts)
-    return Decision({first: events})
+    if (
+        isinstance(state, Auction) and len(events) > 1
+    ):  # it may hold an award: who takes a Dutch offer has won
+        return Decision({stream: events} | _work_won(state, events))
+    return Decision({stream: events})
+
+
+def _award(states: States, command: AwardAuction, facts: Facts) -> Decision:
+    """An award stands in the auction, and as work in the record of each winner.
+
+    Where several auctions are decided, nobody whose capacity counted may meanwhile have won or finished something.
+    """
+    names = tuple(map(auction_stream, command.auctions))
+    auctions = [state for name in names if isinstance(state := states[name], Auction)]
+    if len(names) > 1:
+        ended = together.ended(auctions, command, facts)
+        decided = together.awarded(auctions, facts, capacity(states, auctions, facts.now))
+        made = [closing + award for closing, award in zip(ended, decided, strict=True)]
+        guards = tuple(map(agent_stream, together.bidders(auctions, facts.now)))
+    else:
+        made = [_decided(auctions[0], command, facts)]
+        guards = ()
+    events = dict(zip(names, made, strict=True))
+    for auction, happened in zip(auctions, made, strict=True):
+        for stream, work in _work_won(auction, happened).items():
+            events.setdefault(stream, []).extend(work)
+    return Decision(events, guards)
+
+
+def capacity(states: States, auctions: Sequence[Auction], now: datetime) -> dict[str, int]:
+    """Return how much more work each bidder takes that has a limit, by the one it had when the bidding was over."""
+    moment = together.closed_at(auctions, now)
+    found: dict[str, int] = {}
+    for bidder in together.bidders(auctions, now):
+        agent = states[agent_stream(bidder)]
+        assert isinstance(agent, Agent)  # by its stream's name
+        most = agents.capacity(agent, moment)
+        if most is not None:
+            found[bidder] = most
+    return found
+
+
+def _work_won(auction: Auction, events: Sequence[Event]) -> dict[str, list[Event]]:
+    """Return the work that an award among `events` gives, by the winners' streams."""
+    award = next((event for event in events if isinstance(event, AuctionAwarded)), None)
+    if award is None:
+        return {}
+    just_made = {event.bid_id: event for event in events if isinstance(event, BidSubmitted)}
+    by_agent: dict[str, list[tuple[Winner, BidSubmitted]]] = {}
+    for winner in award.winners:
+        bid = just_made.get(winner.bid_id) or auction.bids[auction.slot_of[winner.bid_id]]
+        by_agent.setdefault(winner.agent, []).append((winner, bid))
+    return {
+        agent_stream(agent): [_work(auction.terms, agent, award.at, won)] for agent, won in by_agent.items()
+    }
+
+
+def _work(
+    terms: AuctionCreated, agent: str, at: datetime, won: Sequence[tuple[Winner, BidSubmitted]]
+) -> WorkWon:
+    times = [bid.estimated_time for _, bid in won if bid.estimated_time is not None]
+    return WorkWon(
+        at,
+        terms.auction_id,
+        agent,
+        terms.buyer,
+        total(winner.payment for winner, _ in won),
+        max(times, default=None),
+        terms.requirements.capabilities,
+    )
 
 
 def _report(states: States, command: ReportOutcome, facts: Facts) -> Decision:
@@ -179,7 +289,7 @@ def _aggregate(states: States, command: AggregateDemand, facts: Facts) -> Decisi
         except Rejection as reason:
             refused[stream] = reason
     if not events:
-        raise min(refused.values(), key=lambda reason: list(Code).index(reason.code))
+        raise first(refused.values())
     return Decision(events, refused=refused)
 
 

@@ -27,7 +27,7 @@ from market_core.commands import (
     SubmitBid,
     Withdraw,
 )
-from market_core.events import AuctionAwarded, BidSubmitted, DemandPosted, Fill, OfferPosted, Winner
+from market_core.events import BidSubmitted, DemandPosted, Fill, OfferPosted, Winner
 from market_core.facts import Facts
 from market_core.handle import (
     Decision,
@@ -180,6 +180,7 @@ class AuctionRequest:
     closes_at: datetime | None = None
     invite: tuple[str, ...] = ()
     reveal: Reveal = "payments"
+    priority: int = 0
 
     def command(self) -> CreateAuction:
         """Return the request as the command that creates its auction."""
@@ -279,8 +280,9 @@ class ReverseAuction:
         Raises a Rejection that says why and what to do, with nothing changed.
         """
         said = {part.name: getattr(bid, part.name) for part in fields(bid)}
-        command = _checked(SubmitBid, auction_id=self.auction_id(request), **said)
-        ((event, *_),) = self.market.execute(command).events.values()
+        auction_id = self.auction_id(request)
+        command = _checked(SubmitBid, auction_id=auction_id, **said)
+        event, *_ = self.market.execute(command).events[auction_stream(auction_id)]
         assert isinstance(event, BidSubmitted)  # what a bid makes first
         return event
 
@@ -290,13 +292,29 @@ class ReverseAuction:
 
     def award(self, request: AuctionRequest) -> Award:
         """Decide the request's auction, for good, and return the award. Raises a Rejection if already decided."""
-        auction_id = self.auction_id(request)
-        decision = self.market.execute(_checked(AwardAuction, agent=request.buyer, auction_id=auction_id))
-        ((*_, event),) = decision.events.values()
-        assert isinstance(event, AuctionAwarded)  # what an award ends with
+        (award,) = self.award_together(request)
+        assert award is not None  # one auction by itself is decided or refused
+        return award
+
+    def award_together(self, *requests: AuctionRequest) -> tuple[Award | None, ...]:
+        """Decide one-winner auctions of one buyer as one, for good; return the award of each.
+
+        Each provider wins at most what its `max_concurrent` leaves it; higher `priority` comes first, then the
+        least total score. None for an auction that has bids but, for want of capacity, no winner: it stays closed
+        and can be awarded again. Raises a Rejection, with nothing changed, where they cannot be decided together.
+        """
+        ids = [self.auction_id(request) for request in requests]
+        self.market.execute(
+            _checked(AwardAuction, agent=requests[0].buyer, auction_id=ids[0], together_with=ids[1:])
+        )
+        return tuple(map(self._awarded, ids))
+
+    def _awarded(self, auction_id: str) -> Award | None:
         auction = self.market.state(auction_stream(auction_id))
         assert isinstance(auction, Auction)  # by its stream's name
-        return Award(auction_id, event.winners, final_ranking(auction), auction.terms.nonce)
+        if auction.award is None:
+            return None
+        return Award(auction_id, auction.award.winners, final_ranking(auction), auction.terms.nonce)
 
 
 # Demand for resources

@@ -5,19 +5,19 @@ their number; after the award everybody sees winner and payment, the buyer the r
 its own bid. A viewer of "" is the public.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
-from market_core import awards
+from market_core import awards, together
 from market_core.agent import Agent
 from market_core.auction import Auction, bids_of, status_at
 from market_core.awards import final_ranking, offer, place
 from market_core.events import AuctionCreated, BidSubmitted, OutcomeReported, ResourceCleared, Winner
 from market_core.facts import Facts
 from market_core.lifecycle import AuctionStatus, check_move
-from market_core.mechanisms.solve import Solution
+from market_core.mechanisms.solve import SetRule, Solution
 from market_core.rejections import Code, Rejection
 from market_core.resource import Entry, Resource, clear, live
 from market_core.terms import PaymentRule
@@ -54,7 +54,10 @@ class OwnBidSeen:
 
 @dataclass(frozen=True, slots=True)
 class AuctionSeen:
-    """An auction as `viewer` may see it. What the viewer may not see is None or empty, in `terms` too."""
+    """An auction as `viewer` may see it. What the viewer may not see is None or empty, in `terms` too.
+
+    `decided_with` are all auctions of one award, where there were several.
+    """
 
     terms: AuctionCreated
     invited_only: bool
@@ -74,6 +77,7 @@ class AuctionSeen:
     runner_up_score: Decimal | None
     outcomes: tuple[OutcomeReported, ...]
     mechanism: str | None
+    decided_with: tuple[str, ...] = ()
 
 
 def see_auction(auction: Auction, viewer: str, now: datetime, first: int = 0) -> AuctionSeen:
@@ -107,6 +111,7 @@ def see_auction(auction: Auction, viewer: str, now: datetime, first: int = 0) ->
         runner_up_score=decided.runner_up_score if decided and is_buyer else None,
         outcomes=tuple(auction.outcomes.values()),
         mechanism=decided.mechanism if decided else None,
+        decided_with=decided.together.auctions if decided and decided.together else (),
     )
 
 
@@ -182,6 +187,35 @@ def preview(
     return PreviewSeen(replace(terms, nonce=""), ranked[:TOP], len(ranked), seen)
 
 
+def preview_together(
+    auctions: Sequence[Auction],
+    viewer: str,
+    facts: Facts,
+    capacity: Mapping[str, int],
+    solutions: Mapping[SetRule, Solution | Rejection],
+) -> tuple[RuleSeen, ...]:
+    """Return what an award of these auctions together would be now, under the rules that decide several.
+
+    Raises as `preview` does, or the Rejection `not_together` that applies to their own rule.
+    """
+    for auction in auctions:
+        check_preview(auction, viewer, facts.now)
+    own = together.question(auctions, facts.now, capacity).rule
+    rules: tuple[SetRule, ...] = ("pay_as_bid", "vcg") if own == "pay_as_bid" else ("vcg", "pay_as_bid")
+    seen = []
+    for rule in rules:
+        solution = solutions.get(rule)
+        try:
+            if isinstance(solution, Rejection):
+                raise solution
+            made = together.decide(auctions, replace(facts, solution=solution), capacity, rule)
+            won = tuple(winner for winner in made.winners if winner is not None)
+            seen.append(_as_seen(rule, won))
+        except Rejection as refused:
+            seen.append(RuleSeen(rule, (), None, None, refused))
+    return tuple(seen)
+
+
 def check_preview(auction: Auction, viewer: str, now: datetime) -> None:
     """Raise the Rejection that applies unless `viewer` may look at what an award would be."""
     if viewer != auction.terms.buyer:
@@ -198,11 +232,15 @@ def _rule_seen(
         made = awards.decide(auction, replace(facts, solution=solution), rule)
     except Rejection as refused:
         return RuleSeen(rule, (), None, None, refused)
-    if not made.winners:
+    return _as_seen(rule, made.winners)
+
+
+def _as_seen(rule: PaymentRule, winners: tuple[Winner, ...]) -> RuleSeen:
+    if not winners:
         return RuleSeen(rule, (), None, None)
-    paid = total(winner.payment for winner in made.winners)
-    cost = total(winner.cost for winner in made.winners)
-    return RuleSeen(rule, made.winners, paid, from_micros(micros(paid) - micros(cost)))
+    paid = total(winner.payment for winner in winners)
+    cost = total(winner.cost for winner in winners)
+    return RuleSeen(rule, winners, paid, from_micros(micros(paid) - micros(cost)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,7 +310,7 @@ class RecordSeen:
 
 @dataclass(frozen=True, slots=True)
 class AgentSeen:
-    """An agent's card and its record; public."""
+    """An agent's card and its record; public. `running` counts the work won whose outcome is not reported."""
 
     agent: str
     description: str
@@ -280,12 +318,14 @@ class AgentSeen:
     attributes: dict[str, bool | int | float | str]
     record: RecordSeen
     last_outcomes: tuple[OutcomeReported, ...]
+    max_concurrent: int | None = None
+    running: int = 0
 
 
 def see_agent(agent_id: str, agent: Agent) -> AgentSeen:
     """Return the card and record of an agent; raise `unknown_agent` for one nobody has heard of."""
     card = agent.registered
-    if card is None and not agent.outcomes:
+    if card is None and not agent.outcomes and not agent.running:
         raise Rejection(Code.UNKNOWN_AGENT)
     counted = [o for o in agent.outcomes if owner_of(o.buyer) != owner_of(o.provider)]
     successes = sum(outcome.success for outcome in counted)
@@ -296,4 +336,6 @@ def see_agent(agent_id: str, agent: Agent) -> AgentSeen:
         dict(card.attributes) if card else {},
         RecordSeen(len(counted), successes, len(counted) - successes),
         tuple(counted[-5:]),
+        card.max_concurrent if card else None,
+        len(agent.running),
     )

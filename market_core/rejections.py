@@ -4,7 +4,7 @@ The order is identity, existence or visibility, permission, state, time, values,
 the rule, gives the facts and says what to do next; its words are ours, never another agent's.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -78,6 +78,7 @@ class Code(StrEnum):
     NO_COMPETITION = "no_competition"
     CONSTRAINTS_CONFLICT = "constraints_conflict"
     NOT_PROVED = "not_proved"
+    NOT_TOGETHER = "not_together"
     # limits
     TOO_MANY_ENTRIES = "too_many_entries"
     BOOK_FULL = "book_full"
@@ -318,6 +319,10 @@ WORDS: Mapping[Code, Words] = {
         "award again to try once more, or cancel and create it again with if_unproved: pay_as_bid",
         True,
     ),
+    Code.NOT_TOGETHER: Words(
+        "these auctions cannot be decided together: {why}",
+        "award each by itself, or leave out of together_with those that differ",
+    ),
     Code.TOO_MANY_ENTRIES: Words(
         "an owner may have at most {limit} open entries on each side of a resource",
         "withdraw one first; inbox lists them",
@@ -360,7 +365,8 @@ WORDS: Mapping[Code, Words] = {
 class Rejection(Exception):
     """The market says no. Nothing has changed.
 
-    `facts` are plain values (text, numbers, lists of text) that the sentence may use and an agent may read.
+    `facts` are plain values (text, numbers, lists of text) that the sentence may use and an agent may read;
+    `about` is the id of that which it is about, where a call was for several.
     """
 
     def __init__(self, code: Code, /, **facts: object) -> None:
@@ -370,13 +376,15 @@ class Rejection(Exception):
 
     @property
     def message(self) -> str:
-        """The rule that says no, as one sentence."""
-        return self._filled(WORDS[self.code].message)
+        """The rule that says no, as one sentence; where several things were asked for, of which it says so."""
+        about = f"{self.facts['about']}: " if "about" in self.facts else ""
+        return about + self._filled(WORDS[self.code].message)
 
     @property
     def next(self) -> str:
         """What to do about it."""
-        return self._filled(WORDS[self.code].next)
+        instead = f"; or leave {self.facts['about']} out" if "about" in self.facts else ""
+        return self._filled(WORDS[self.code].next) + instead
 
     @property
     def transient(self) -> bool:
@@ -391,3 +399,9 @@ class Rejection(Exception):
             k: ", ".join(map(str, v)) if isinstance(v, list | tuple) else v for k, v in self.facts.items()
         }
         return template.format(**listed)
+
+
+def first(refusals: Iterable[Rejection]) -> Rejection:
+    """Return the one that comes first by precedence."""
+    order = list(Code)
+    return min(refusals, key=lambda why: order.index(why.code))

@@ -146,7 +146,7 @@ def solved(asked: Question, seconds: float | None = None) -> Solution:
 def answers(solution: Solution, asked: Question) -> bool:
     """Return whether a solution is one to this question, fallen back or not."""
     allowed = {asked.rule, "pay_as_bid"} if asked.fall_back else {asked.rule}
-    return solution.bids == asked.bids and solution.rule in allowed
+    return (solution.bids, solution.besides) == (asked.bids, asked.besides) and solution.rule in allowed
 
 
 def refusal(why: Unsolved, rule: SetRule) -> Rejection:
@@ -210,6 +210,7 @@ def threshold(asked: Question, position: int) -> Decimal | None:
         if least is None and (problem.bids[position].tiers[1:] or problem.limits.max_spend_share is not None):
             return None  # there is not one cost to tell
     else:
+        assert isinstance(problem, LotProblem)  # what an auction by itself asks
         least = combinatorial.threshold(problem, combinatorial.decide(problem), position)
     return from_micros(max(least or 0, 0))
 

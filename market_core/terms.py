@@ -42,6 +42,7 @@ MOST_LOT_TEXT = 18_000
 MOST_LOTS = 500
 """Lots an auction may have."""
 Units = Annotated[int, Field(ge=1, le=MOST_UNITS)]
+Priority = Annotated[int, Field(ge=-1000, le=1000)]
 
 
 class Model(BaseModel):

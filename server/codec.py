@@ -25,9 +25,10 @@ _CLASSES: Mapping[str, type[Event]] = {
 }
 _NAMES: Mapping[type[Event], str] = {form: name for name, form in _CLASSES.items()}
 _FORMS: Mapping[str, int] = dict.fromkeys(_CLASSES, 1) | {
-    "auction_created": 2,
+    "auction_created": 3,
     "bid_submitted": 2,
-    "auction_awarded": 2,
+    "auction_awarded": 3,
+    "agent_registered": 2,
 }
 
 
@@ -38,11 +39,14 @@ def _as_it_was(fields: Fields) -> Fields:
 
 _UPCASTERS: Mapping[tuple[str, int], Callable[[Fields], Fields]] = {
     ("auction_created", 1): _as_it_was,
+    ("auction_created", 2): _as_it_was,
     ("bid_submitted", 1): _as_it_was,
     ("auction_awarded", 1): _as_it_was,
+    ("auction_awarded", 2): _as_it_was,
+    ("agent_registered", 1): _as_it_was,
 }
 
-SNAPSHOT_FORM = "1"
+SNAPSHOT_FORM = "2"
 """Raise it whenever a state's fields change: older snapshots are then ignored."""
 
 

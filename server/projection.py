@@ -28,6 +28,7 @@ from market_core.events import (
     OutcomeReported,
     ResourceCleared,
     ResourceDeclared,
+    WorkWon,
 )
 from market_core.handle import State, auction_stream, resource_stream
 from market_core.resource import Entry, Resource
@@ -356,6 +357,11 @@ def _(event: AgentRegistered, agent: Agent) -> list[Projected]:
 
 
 @_agent.register
+def _(event: WorkWon, agent: Agent) -> list[Projected]:  # the auction's own events tell of it
+    return [_card_row(event.agent, agent)] if agent.registered else []
+
+
+@_agent.register
 def _(event: OutcomeReported, agent: Agent) -> list[Projected]:
     return [_card_row(event.provider, agent)] if agent.registered else []
 
@@ -367,6 +373,7 @@ def _card_row(agent_id: str, agent: Agent) -> Summary:
         "description": card.description,
         "capabilities": card.capabilities,
         "outcomes": len(agent.outcomes),
+        "running": len(agent.running),
     }
     return Summary(
         kind="agent",

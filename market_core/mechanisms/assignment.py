@@ -1,5 +1,6 @@
 """Several one-winner auctions of one buyer, decided together: tasks to providers within their capacity."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -89,10 +90,7 @@ def decide(problem: TaskProblem, seconds: float | None = None) -> TaskAward:
     _check(problem)
     flow = _flow(problem, *_ordered_costs(problem))
     winners = tuple(None if option is None else option.position for option in flow.choice)
-    score = sum(
-        (task.max_price or 0) if winner is None else problem.bids[winner].score
-        for task, winner in zip(problem.tasks, winners, strict=True)
-    )
+    score = _score(problem, winners)
     return TaskAward(winners, score, Proof("optimal", 0, score, "augmenting paths"))
 
 
@@ -133,6 +131,31 @@ def payments(
     return _vcg(problem, award)
 
 
+def wrong(problem: TaskProblem, award: TaskAward, paid: Sequence[int]) -> str:
+    """Return why this cannot be the award and the payments of `problem`, empty where it can.
+
+    That no other award is better is not looked at: it is what the proof claims.
+    """
+    if len(award.winners) != len(problem.tasks) or len(paid) != len(problem.bids):
+        return "it is about other bids"
+    won = [(task, winner) for task, winner in enumerate(award.winners) if winner is not None]
+    if any(not 0 <= winner < len(problem.bids) or problem.bids[winner].task != task for task, winner in won):
+        return "it is about other bids"
+    taken = Counter(problem.bids[winner].bidder for _, winner in won)
+    if any(count > limit for who, count in taken.items() if (limit := problem.capacity.get(who)) is not None):
+        return "it gives a provider more than it takes"
+    if _score(problem, award.winners) != award.score:
+        return "its score is another"
+    winners = {winner for _, winner in won}
+    for position, (bid, payment) in enumerate(zip(problem.bids, paid, strict=True)):
+        most = problem.tasks[bid.task].max_price
+        if position in winners and (payment < bid.cost or (most is not None and payment > most)):
+            return "a payment is out of bounds"
+        if position not in winners and payment:
+            return "a payment is out of bounds"
+    return ""
+
+
 def assign(
     capable: Sequence[Sequence[str]], capacity: Mapping[str, int], key: Callable[[int, str], str]
 ) -> tuple[str | None, ...]:
@@ -152,6 +175,13 @@ def assign(
     )
     award = decide(TaskProblem(tuple(Task() for _ in capable), bids, capacity))
     return tuple(None if winner is None else bids[winner].bidder for winner in award.winners)
+
+
+def _score(problem: TaskProblem, winners: Sequence[int | None]) -> int:
+    return sum(
+        (task.max_price or 0) if winner is None else problem.bids[winner].score
+        for task, winner in zip(problem.tasks, winners, strict=True)
+    )
 
 
 def _check(problem: TaskProblem) -> None:

@@ -4,7 +4,8 @@ A row is a task, a column a provider. Source: successive shortest augmenting pat
 Edmonds and Karp 1972; Jonker and Volgenant 1987), here for columns that take several rows.
 """
 
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush
 from typing import NamedTuple
@@ -40,7 +41,7 @@ class Flow:
         pairs = zip(self.choice, self.outside, strict=True)
         return sum(outside if option is None else option.cost for option, outside in pairs)
 
-    def without(self, columns: Set[int]) -> "Flow":
+    def without(self, columns: AbstractSet[int]) -> "Flow":
         """Return the least-cost assignment without `columns`; this one stays as it is."""
         # The proof of the other rows holds without them: only the rows that they held need a new place.
         leaving = {row for column in columns for row in self.members[column]}

@@ -1,4 +1,4 @@
-"""One question, one answer: the decision and the payments of an auction with several winners.
+"""One question, one answer: the decision and the payments where several bids win together.
 
 A question is plain data, so that another process can answer it; whoever asked checks the answer (`check`).
 """
@@ -7,23 +7,29 @@ from collections import defaultdict
 from dataclasses import dataclass, fields, replace
 from typing import Literal
 
-from market_core.mechanisms import combinatorial, multi_unit
+from market_core.mechanisms import assignment, combinatorial, multi_unit
+from market_core.mechanisms.assignment import TaskAward, TaskProblem
 from market_core.mechanisms.combinatorial import LotAward, LotProblem
 from market_core.mechanisms.multi_unit import UnitAward, UnitProblem
 from market_core.mechanisms.procurement import Infeasible, Limits, Unproved
 
 SetRule = Literal["pay_as_bid", "uniform", "vcg", "core"]
-Problem = UnitProblem | LotProblem
+Problem = UnitProblem | LotProblem | TaskProblem
+SetAward = UnitAward | LotAward | TaskAward
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """`bids` names the problem's bids in order; `fall_back` to pay_as_bid where the rule cannot be proved."""
+    """`bids` names the problem's bids in order; `fall_back` to pay_as_bid where the rule cannot be proved.
+
+    `besides`: what else the answer depends on and may change, as a text to compare.
+    """
 
     problem: Problem
     bids: tuple[str, ...]
     rule: SetRule
     fall_back: bool = False
+    besides: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +37,10 @@ class Solution:
     """The answer to a question on `bids`: the award, and each bid's payment in micro-credits under `rule`."""
 
     bids: tuple[str, ...]
-    award: UnitAward | LotAward
+    award: SetAward
     payments: tuple[int, ...]
     rule: SetRule
+    besides: str = ""
 
 
 def solve(question: Question, seconds: float | None = None) -> Solution:
@@ -44,41 +51,52 @@ def solve(question: Question, seconds: float | None = None) -> Solution:
     """
     problem = question.problem
     award = _decide(problem, seconds)
-    if problem.limits != Limits() and not _buys(award) and _buys(_decide(_unlimited(problem), seconds)):
-        raise Infeasible(tuple(each.name for each in fields(Limits) if getattr(problem.limits, each.name)))
+    _check_limits(problem, award, seconds)
     try:
         payments = _payments(problem, award, question.rule, seconds)
     except Unproved:
         if not question.fall_back:
             raise
-        return Solution(question.bids, award, _payments(problem, award, "pay_as_bid", seconds), "pay_as_bid")
-    return Solution(question.bids, award, payments, question.rule)
+        payments = _payments(problem, award, "pay_as_bid", seconds)
+        return Solution(question.bids, award, payments, "pay_as_bid", question.besides)
+    return Solution(question.bids, award, payments, question.rule, question.besides)
 
 
-def _decide(problem: Problem, seconds: float | None) -> UnitAward | LotAward:
-    if isinstance(problem, UnitProblem):
-        return multi_unit.decide(problem, seconds)
-    return combinatorial.decide(problem, seconds)
+def _decide(problem: Problem, seconds: float | None) -> SetAward:
+    match problem:
+        case UnitProblem():
+            return multi_unit.decide(problem, seconds)
+        case LotProblem():
+            return combinatorial.decide(problem, seconds)
+        case TaskProblem():
+            return assignment.decide(problem, seconds)
 
 
-def _unlimited(problem: Problem) -> Problem:
-    return replace(problem, limits=Limits())
+def _check_limits(problem: Problem, award: SetAward, seconds: float | None) -> None:
+    """Raise Infeasible where nothing is bought but something would be without the buyer's limits."""
+    if isinstance(problem, TaskProblem) or problem.limits == Limits() or _buys(award):
+        return
+    if _buys(_decide(replace(problem, limits=Limits()), seconds)):
+        raise Infeasible(tuple(each.name for each in fields(Limits) if getattr(problem.limits, each.name)))
 
 
-def _buys(award: UnitAward | LotAward) -> bool:
+def _buys(award: SetAward) -> bool:
     return bool(award.bought if isinstance(award, UnitAward) else award.winners)
 
 
-def _payments(
-    problem: Problem, award: UnitAward | LotAward, rule: SetRule, seconds: float | None
-) -> tuple[int, ...]:
+def _payments(problem: Problem, award: SetAward, rule: SetRule, seconds: float | None) -> tuple[int, ...]:
     if isinstance(problem, UnitProblem):
         assert isinstance(award, UnitAward)
         assert rule != "core"  # CreateAuction offers it for lots only
         return multi_unit.payments(problem, award, rule, seconds)
-    assert isinstance(award, LotAward)
     assert rule != "uniform"
-    paid = combinatorial.payments(problem, award, rule, seconds)
+    if isinstance(problem, TaskProblem):
+        assert isinstance(award, TaskAward)
+        assert rule != "core"
+        paid = assignment.payments(problem, award, rule, seconds)
+    else:
+        assert isinstance(award, LotAward)
+        paid = combinatorial.payments(problem, award, rule, seconds)
     return tuple(paid.get(position, 0) for position in range(len(problem.bids)))
 
 
@@ -93,6 +111,8 @@ def check(question: Question, solution: Solution) -> None:
         wrong = _wrong_units(problem, award, paid)
     elif isinstance(problem, LotProblem) and isinstance(award, LotAward):
         wrong = _wrong_lots(problem, award, paid)
+    elif isinstance(problem, TaskProblem) and isinstance(award, TaskAward):
+        wrong = assignment.wrong(problem, award, paid)
     else:
         wrong = "it answers another kind of question"
     if wrong:

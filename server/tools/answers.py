@@ -163,8 +163,9 @@ class RankRow(BaseModel):
 
 
 class WinnerRow(BaseModel):
-    """A winner; amounts are totals in credits. `cost` where the viewer may see it."""
+    """A winner; amounts are totals in credits. `cost` where the viewer may see it, `auction_id` where there are several."""
 
+    auction_id: str | None = None
     agent: str
     bid_id: str
     payment: Number
@@ -188,7 +189,7 @@ class Preview(BaseModel):
     """What an award now would be."""
 
     auction_id: str
-    ranking: list[RankRow]
+    ranking: list[RankRow] | None = None
     ranked: int
     rules: list[RuleRow]
 
@@ -211,11 +212,13 @@ class Awarded(BaseModel):
     total_payment: Number
     unbought: int | None = None
     unbought_lots: list[str] | None = None
-    ranking: list[RankRow]
+    left: list[str] | None = None
+    unsold: list[str] | None = None
+    ranking: list[RankRow] | None = None
     ranked: int
     explanation: str
     proof: Proof
-    nonce: str
+    nonce: str | None = None
 
 
 class Record(BaseModel):
@@ -368,6 +371,7 @@ class Card(BaseModel):
     description: str | None = None
     capabilities: list[str]
     attributes: Object | None = None
+    max_concurrent: int | None = None
     open_auctions: Object
 
 
@@ -386,6 +390,8 @@ class AgentSeen(BaseModel):
     description: str | None = None
     capabilities: list[str] | None = None
     attributes: Object | None = None
+    max_concurrent: int | None = None
+    running: int | None = None
     record: Record | None = None
     last_outcomes: list[OutcomeRow] | None = None
     agents: list[AgentRow] | None = None

@@ -1,19 +1,14 @@
 """What an answer says of one auction: its terms, one's own bids, and after the award who won and why."""
 
 import json
-from collections.abc import Sequence
 
-from market_core.auction import Auction
-from market_core.awards import final_ranking
-from market_core.events import AuctionAwarded, BidSubmitted, OutcomeReported, Winner
+from market_core.events import BidSubmitted, OutcomeReported
 from market_core.observation import AuctionSeen, OwnBidSeen
-from market_core.terms import NO_CONSTRAINTS
 from market_core.values import plain, shown, total
 from server.tools import answers
 from server.tools.answers import compact, numbers
+from server.tools.award_views import MOST_LOTS, some, winners_table
 
-_MOST_LOTS = 20
-"""Lots of one bid that an answer names."""
 DELIVER = "deliver the work to the buyer, outside this market; the buyer then reports the outcome."
 
 
@@ -55,7 +50,7 @@ def auction_answer(seen: AuctionSeen, viewer: str, first: int = 0) -> tuple[answ
                 payment=w.payment,
                 cost=w.cost,
                 quantity=w.quantity if terms.quantity > 1 else None,
-                lots=list(w.lots[:_MOST_LOTS]) or None,
+                lots=list(w.lots[:MOST_LOTS]) or None,
             )
             for w in seen.winners[: answers.MOST_ROWS]
         ]
@@ -79,7 +74,7 @@ def _own_row(own: OwnBidSeen) -> answers.OwnBid:
         cost=bid.cost,
         score=bid.score,
         quantity=bid.units.quantity if bid.units else None,
-        lots=list(bid.lots[:_MOST_LOTS]) or None,
+        lots=list(bid.lots[:MOST_LOTS]) or None,
         lapsed=own.lapsed or None,
         rank=None if own.position is None else own.position + 1,
         winning_threshold=own.winning_threshold,
@@ -144,6 +139,10 @@ def _facts(made: answers.AuctionSeen, seen: AuctionSeen) -> dict[str, object]:
     facts["scoring"] = json.dumps(made.scoring) if made.scoring else "cost only"
     if made.format:
         facts["format"] = _format_text(seen)
+    if seen.terms.priority:
+        facts["priority"] = seen.terms.priority
+    if seen.decided_with:
+        facts["decided together"] = f"{some(seen.decided_with)}, within what each provider takes at a time"
     if made.invited_only:
         facts["invited"] = (
             ", ".join(made.invite[:20]) if made.invite else "only agents that the buyer invited"
@@ -191,12 +190,6 @@ def _left(seen: AuctionSeen) -> str:
     return f" Unbought: {some(seen.unbought_lots)}." if seen.unbought_lots else ""
 
 
-def some(lots: Sequence[str]) -> str:
-    """Return the names of lots in a line that stays short."""
-    more = f" and {len(lots) - 10} more" if len(lots) > 10 else ""
-    return f"{', '.join(lots[:10])}{more}"
-
-
 def sold_text(bid: BidSubmitted) -> str:
     """Return what a bid's cost is for, where that is not the whole task."""
     if bid.lots:
@@ -225,7 +218,7 @@ def _own_text(own: answers.OwnBid, bid: BidSubmitted, seen: AuctionSeen) -> str:
         text += "; as the rest of it stands, no cost would have won"
     elif own.lower_cost_would_have_won:
         text += "; a lower cost would have won"
-    elif _lost(own, seen) and seen.terms.mechanism in ("units", "lots"):
+    elif _lost(own, seen) and (seen.decided_with or seen.terms.mechanism in ("units", "lots")):
         text += "; what would have won was not computed"
     return text
 
@@ -272,185 +265,3 @@ def _next(made: answers.AuctionSeen, seen: AuctionSeen, viewer: str) -> str:
             if reported:
                 return "nothing; this is done."
     return "list_auctions shows others."
-
-
-# The award
-
-
-def award_answer(auction: Auction) -> tuple[answers.Awarded, str]:
-    """Return the answer to the award of an auction, for its buyer."""
-    decided, terms = auction.award, auction.terms
-    assert isinstance(decided, AuctionAwarded)  # just decided
-    ranked = final_ranking(auction)[:20]
-    made = answers.Awarded(
-        auction_id=terms.auction_id,
-        status=auction.status,
-        winners=winner_rows(auction, decided.winners)[: answers.MOST_ROWS],
-        total_payment=total(w.payment for w in decided.winners),
-        unbought=decided.unbought or None,
-        unbought_lots=list(decided.unbought_lots) or None,
-        ranking=answers.rank_rows(ranked, terms),
-        ranked=decided.eligible,
-        explanation=explain(auction),
-        proof=_proof(decided),
-        nonce=terms.nonce,
-    )
-    if not decided.winners:
-        then = "create_auction again, with a higher max_price or looser requirements."
-        return made, f"Unsold. {made.explanation}\nNext: {then}"
-    agents = list(dict.fromkeys(winner.agent for winner in decided.winners))
-    to = agents[0] if len(agents) == 1 else f"{len(agents)} winners"
-    text = f"Awarded to {to} for {answers.credits_text(made.total_payment)}. {made.explanation}"
-    if terms.mechanism != "single":
-        text += f"\n\n{winners_table(made.winners)}"
-    rows = answers.rank_table(made.ranking)
-    each = " of each winner (provider)" if len(agents) > 1 else ""
-    return made, (
-        f"{text}\n\n{_ranking_title(auction)}, {len(ranked)} of {answers.count(decided.eligible, 'bid')}:\n{rows}\n"
-        f"Next: when the work is delivered, report_outcome{each}."
-    )
-
-
-def _ranking_title(auction: Auction) -> str:
-    if auction.terms.mechanism == "units":
-        return "Ranking (winners first; cost and score per unit)"
-    return "Ranking (winners first)" if auction.terms.lots else "Ranking"
-
-
-def winner_rows(auction: Auction, winners: Sequence[Winner]) -> list[answers.WinnerRow]:
-    """Return the rows of winners, as the buyer sees them."""
-    return [
-        answers.WinnerRow(
-            agent=w.agent,
-            bid_id=w.bid_id,
-            cost=w.cost,
-            payment=w.payment,
-            quantity=w.quantity if auction.terms.quantity > 1 else None,
-            lots=list(w.lots[:_MOST_LOTS]) or None,
-        )
-        for w in winners
-    ]
-
-
-def winners_table(rows: Sequence[answers.WinnerRow]) -> str:
-    """Return winners as a table; quantity, lots and cost only where they are told."""
-    told = [
-        name for name in ("quantity", "lots", "cost") if any(getattr(row, name) is not None for row in rows)
-    ]
-    return answers.table(
-        ["winner", *told, "payment", "bid_id"],
-        (
-            [row.agent, *(answers.joined(getattr(row, name)) for name in told), row.payment, row.bid_id]
-            for row in rows
-        ),
-    )
-
-
-def _proof(decided: AuctionAwarded) -> answers.Proof:
-    made = decided.proof
-    if made is None:
-        return answers.Proof()
-    return answers.Proof(status=made.status, gap=made.gap, bound=made.bound, solver=made.solver)
-
-
-def explain(auction: Auction) -> str:
-    """Return why the award of `auction` is what it is, in up to three sentences without others' words."""
-    decided = auction.award
-    assert decided is not None  # asked only of awarded auctions
-    if not decided.winners:
-        if decided.eligible:
-            return "Leaving all unbought, at max_price, scored less than any bid."
-        return "No bid counted when the auction was decided." if auction.bids else "Nobody bid."
-    if auction.terms.mechanism in ("units", "lots"):
-        return " ".join((_why_this_set(auction), _what_was_left_out(auction), _set_payment_reason(auction)))
-    winner = decided.winners[0]
-    scored = winner.score != winner.cost
-    own = (
-        f"score {plain(winner.score)} at a cost of {plain(winner.cost)}"
-        if scored
-        else f"cost {plain(winner.cost)}"
-    )
-    if auction.terms.schedule is not None:
-        return f"dutch: it was the first to take the offer, which stood at {plain(winner.payment)}."
-    why = [f"It has the lowest {'score' if scored else 'cost'} of {decided.eligible} bids: {own}."]
-    if decided.runner_up_score is None:
-        why = [f"It was the only bid that counted: {own}."]
-    elif decided.runner_up_score == winner.score:
-        why.append("The runner-up has the same score; the tie fell by the committed nonce.")
-    else:
-        why.append(
-            f"The runner-up's score is {plain(decided.runner_up_score)}, {plain(total((decided.runner_up_score, -winner.score)))} more."
-        )
-    why.append(_payment_reason(auction))
-    return " ".join(why)
-
-
-def _why_this_set(auction: Auction) -> str:
-    decided, terms = auction.award, auction.terms
-    assert decided is not None  # asked only of awarded auctions
-    score = plain(total(winner.score for winner in decided.winners))
-    if terms.lots:
-        bought = f"{len(terms.lots) - len(decided.unbought_lots)} of {answers.count(len(terms.lots), 'lot')}"
-    else:
-        units = sum(winner.quantity for winner in decided.winners)
-        bought = f"{units} of {answers.count(terms.quantity, 'unit')}"
-        if units > terms.quantity:
-            bought = f"{units} units instead of {terms.quantity}, which is cheaper,"
-    best = "no other set of bids has a lower total score"
-    if decided.unbought or decided.unbought_lots:
-        best += ", with max_price counted for what stays unbought"
-    if terms.constraints != NO_CONSTRAINTS:
-        best += ", within the constraints"
-    if decided.proof is not None and decided.proof.status != "optimal":
-        best = f"the best set found, at most {plain(decided.proof.gap)} from the best there can be"
-        if not decided.proof.gap:
-            best = "no other set of bids has a lower total score; which of equal ones wins was not settled in time"
-    left = ""
-    if decided.unbought or decided.unbought_lots:
-        why = " that the constraints allow" if terms.constraints != NO_CONSTRAINTS else ""
-        left = f" What is unbought found no bid worth it{why}."
-    return (
-        f"{answers.count(len(decided.winners), 'bid')} of {decided.eligible} cover {bought} at a total score of "
-        f"{score}: {best}.{left}"
-    )
-
-
-def _what_was_left_out(auction: Auction) -> str:
-    """Return what the best bid that lost was."""
-    decided = auction.award
-    assert decided is not None  # asked only of awarded auctions
-    won = {winner.bid_id for winner in decided.winners}
-    best = next((bid for bid in final_ranking(auction) if bid.bid_id not in won), None)
-    if best is None:
-        return "Every bid that counted won something."
-    what = f"for {some(best.lots)}" if best.lots else "per unit"
-    return f"The best bid left out asks {plain(best.cost)} {what} (score {plain(best.score)}): with it the whole would score more."
-
-
-def _set_payment_reason(auction: Auction) -> str:
-    decided = auction.award
-    assert decided is not None  # asked only of awarded auctions
-    match decided.payment_rule or auction.terms.payment_rule:
-        case "uniform":
-            return "uniform: every unit is paid what the first unit left out asked, at most max_price."
-        case "vcg":
-            return "vcg: each winner is paid its cost and what the others would cost more without it."
-        case "core":
-            return "core: as near to vcg as it can be with no group of bidders able to do it for less."
-    if decided.payment_rule is not None:
-        return "pay_as_bid, as the auction allowed, because the other rule could not be proved in time."
-    return "pay_as_bid: each is paid its cost."
-
-
-def _payment_reason(auction: Auction) -> str:
-    decided, terms = auction.award, auction.terms
-    assert decided is not None  # asked only of awarded auctions
-    winner = decided.winners[0]
-    if terms.payment_rule == "pay_as_bid":
-        return "pay_as_bid: it is paid its cost."
-    if decided.runner_up_score is None:
-        limit = "max_price" if terms.max_price is not None else "its own cost, as there is no max_price"
-        return f"second_price without a second bid: it is paid {limit}; no competition set the payment."
-    if terms.max_price is not None and winner.payment == terms.max_price:
-        return "second_price: it is paid the cost at which it would just have won, at most max_price, which applies."
-    return "second_price: it is paid the cost at which its score would equal the runner-up's."

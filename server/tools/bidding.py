@@ -44,6 +44,7 @@ async def register_agent(ask: RegisterAgent, call: Call) -> Answer:
             description=seen.description or None,
             capabilities=list(seen.capabilities),
             attributes=seen.attributes or None,
+            max_concurrent=seen.max_concurrent,
             open_auctions=work,
         )
         counts = ", ".join(f"{name} {number}" for name, number in work.items())
@@ -134,7 +135,7 @@ def _receipt(after: After) -> tuple[answers.BidReceipt, BidSubmitted]:
 
 def _bid(after: After) -> tuple[str, BidSubmitted]:
     """Return the stream and the event that a bid has made."""
-    ((stream, (event, *_)),) = after.decision.events.items()
+    stream, (event, *_) = next(iter(after.decision.events.items()))  # a taken offer is the taker's work, too
     assert isinstance(event, BidSubmitted)
     return stream, event
 

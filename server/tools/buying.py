@@ -1,24 +1,33 @@
 """The buyer's tools: create, close, preview, award, report."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Annotated
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from market_core.agent import Agent
 from market_core.auction import Auction
-from market_core.commands import AwardAuction, CloseAuction, CreateAuction, ReportOutcome
+from market_core.commands import AwardAuction, CloseAuction, CreateAuction, Others, ReportOutcome
 from market_core.events import AuctionCreated
 from market_core.facts import Facts
 from market_core.handle import States, agent_stream, auction_stream
-from market_core.observation import PreviewSeen, preview, see_agent
+from market_core.observation import PreviewSeen, preview, preview_together, see_agent
 from market_core.terms import Model
 from market_core.values import ObjectId, owner_of, plain, shown
 from server.ports import Query
 from server.service import After, Answer, once
 from server.tools import answers
-from server.tools.auction_views import award_answer, winner_rows, winners_table
+from server.tools.award_views import award_answer, together_answer
+from server.tools.preview_views import preview_answer, preview_text, together_preview
 from server.tools.registry import Call, acting, custom, reading, reply
-from server.tools.solving import solved_for_award, solved_for_preview
+from server.tools.solving import (
+    see_together,
+    solved_for_award,
+    solved_for_preview,
+    solved_for_preview_together,
+    solved_together,
+)
 
 _KNOWN = 20  # providers named in the answer to a creation
 
@@ -125,6 +134,7 @@ class PreviewAward(Model):
     """Arguments of preview_award."""
 
     auction_id: ObjectId
+    together_with: Annotated[Others, Field(description="as in award")] = ()
     agent: str = ""
 
 
@@ -135,66 +145,33 @@ async def preview_award(ask: PreviewAward, call: Call) -> tuple[BaseModel, str]:
     Returns the ranking (top 20) and a row per rule: who would win, what is paid, the premium over the winners' cost,
     or why the rule would be refused. Changes nothing. The auction is awarded under the rule it was created with.
     """
+    several = tuple(dict.fromkeys((ask.auction_id, *ask.together_with)))
+    if len(several) > 1:
+        return await _previewed_together(several, ask.agent, call)
     stream = auction_stream(ask.auction_id)
-
     solutions = await solved_for_preview(ask.auction_id, ask.agent, call)
 
     def view(states: States, now: datetime) -> tuple[PreviewSeen, answers.Preview]:
         auction = states[stream]
         assert isinstance(auction, Auction)  # by its stream's name
         seen = preview(auction, ask.agent, Facts(now, may_solve=False), solutions)
-        return seen, _preview_answer(auction, seen)
+        return seen, preview_answer(auction, seen)
 
     seen, made = await call.service.see([stream], view)
-    return made, _preview_text(made, seen)
+    return made, preview_text(made, seen)
 
 
-def _preview_answer(auction: Auction, seen: PreviewSeen) -> answers.Preview:
-    one = auction.terms.mechanism == "single"
-    return answers.Preview(
-        auction_id=auction.terms.auction_id,
-        ranking=answers.rank_rows(seen.ranking, seen.terms),
-        ranked=seen.ranked,
-        rules=[
-            answers.RuleRow(
-                payment_rule=rule.payment_rule,
-                winner=rule.winners[0].agent if one and rule.winners else None,
-                winners=None if one else winner_rows(auction, rule.winners)[:50] or None,
-                payment=rule.payment,
-                premium=rule.premium,
-                refused=rule.refused.message if rule.refused else None,
-            )
-            for rule in seen.rules
-        ],
-    )
+async def _previewed_together(several: tuple[str, ...], viewer: str, call: Call) -> tuple[BaseModel, str]:
+    solutions = await solved_for_preview_together(several, viewer, call)
 
+    def view(
+        auctions: list[Auction], capacity: Mapping[str, int], now: datetime
+    ) -> tuple[answers.Preview, str]:
+        facts = Facts(now, may_solve=False)
+        seen = preview_together(auctions, viewer, facts, capacity, solutions)
+        return together_preview(auctions, seen)
 
-def _preview_text(made: answers.Preview, seen: PreviewSeen) -> str:
-    own = made.rules[0]
-    if own.refused:
-        first = f"An award now would be refused: {own.refused}."
-    elif own.payment is None:
-        return (
-            "No bid counts: an award now would end the auction unsold.\nNext: award, or withdraw to cancel."
-        )
-    else:
-        winners = list(dict.fromkeys(winner.agent for winner in seen.rules[0].winners))
-        who = winners[0] if len(winners) == 1 else f"{len(winners)} winners"
-        paid = answers.credits_text(own.payment)
-        first = f"{who} would win and be paid {paid} ({own.payment_rule}, this auction's rule)."
-    heads = ["payment_rule", "payment", "premium over cost"]
-    text = f"{first}\n{answers.table(heads, ([r.payment_rule, r.payment, r.premium] for r in made.rules))}"
-    text += "".join(
-        f"\n{row.payment_rule} would be refused: {row.refused}." for row in made.rules[1:] if row.refused
-    )
-    if own.winners:
-        text += f"\n\n{winners_table(own.winners)}"
-    text += f"\n\nRanking, {len(made.ranking)} of {answers.count(seen.ranked, 'bid')}:\n{answers.rank_table(made.ranking)}"
-    other = "Other rules are shown for the same bids; under them bidders might have bid otherwise."
-    then = "award decides, for good."
-    if seen.rules[0].refused:
-        then = f"{seen.rules[0].refused.next}."
-    return f"{text}\n{other}\nNext: {then}"
+    return await see_together(several, call, view)
 
 
 @custom("Award an auction", AwardAuction, answers.Awarded, "final")
@@ -208,10 +185,16 @@ async def award(ask: AwardAuction, call: Call) -> Answer:
     key = once(ask.agent, call.key, "award", ask.model_dump)
     if (known := await call.service.recalled(key)) is not None:
         return known
-    solution = await solved_for_award(ask, call)
-    return await call.service.execute(
-        ask, lambda after: reply(*award_answer(_auction(after, ask.auction_id))), key, solution
-    )
+    if len(ask.auctions) > 1:
+        solution = await solved_together(ask, call)
+    else:
+        solution = await solved_for_award(ask, call)
+
+    def answer(after: After) -> Answer:
+        auctions = [_auction(after, auction_id) for auction_id in ask.auctions]
+        return reply(*(award_answer(*auctions) if len(auctions) == 1 else together_answer(auctions)))
+
+    return await call.service.execute(ask, answer, key, solution)
 
 
 @acting("Report an outcome", ReportOutcome, answers.OutcomeRecorded)

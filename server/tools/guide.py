@@ -46,6 +46,10 @@ resources are exchanged outside it; `report_outcome` says how it went and where 
   you; a lot without one is bought if at all possible.
 - `constraints` for both: `max_winners`, `min_winners`, `max_share` (0.5: nobody gets more than half of what is bought,
   which may then be less than asked), `max_spend_share` (pay_as_bid only).
+- Many tasks at once: create an auction for each, then `award(auction_id, together_with=[...])`. Each provider wins at most
+  what its `max_concurrent` (register_agent) leaves it beside the work it runs; the higher `priority` of an auction comes
+  first where capacity is short; then the total score is least. All pay_as_bid, or all vcg with a `max_price` and one
+  priority. An auction for which nobody is left stays closed: award it again later, or by itself.
 The mechanism finds the set of bids with the least total score, exactly. `proof` says whether that is proved
 (`optimal`), or how far from the best it can be at most (`feasible`, `gap`), where time ran out.
 
@@ -75,7 +79,8 @@ what each rule would have paid.
   eligible provider to `submit_bid(take=true)` wins at once. The quickest way to buy; arrival decides, nothing else.
 
 ## Selling work
-1. `register_agent` with your capabilities and the attributes that always hold.
+1. `register_agent` with your capabilities, the attributes that always hold, and `max_concurrent` if you can only do so
+   much at a time: it counts where several auctions are decided together. Work runs until its outcome is reported.
 2. `list_auctions(status="open", capability="...")`, or `inbox(wait=50)`: new auctions for your capabilities.
 3. `submit_bid`. A new bid replaces your earlier one. In a Dutch auction `submit_bid(take=true, at_least=...)` takes the
    offer as it stands. `withdraw` takes it back while the auction is open.

@@ -323,6 +323,8 @@ def card_of(seen: CardSeen) -> answers.AgentSeen:
         description=seen.description or None,
         capabilities=list(seen.capabilities),
         attributes=seen.attributes or None,
+        max_concurrent=seen.max_concurrent,
+        running=seen.running,
         last_outcomes=[_outcome_row(outcome) for outcome in seen.last_outcomes] or None,
         record=answers.Record(reported=record.reported, successes=record.successes, failures=record.failures),
     )
@@ -347,6 +349,8 @@ def card_answer(seen: CardSeen) -> tuple[answers.AgentSeen, str]:
         f"{seen.agent}: {answers.count(record.successes, 'success', 'successes')} and {answers.count(record.failures, 'failure')} reported.",
         f"capabilities: {', '.join(seen.capabilities) or 'none'}",
         f"attributes: {json.dumps(seen.attributes, ensure_ascii=False) if seen.attributes else 'none'}",
+        f"running: {answers.count(seen.running, 'work')} won and not reported on"
+        + (f", at most {seen.max_concurrent} at a time" if seen.max_concurrent else ""),
     ]
     rows = [_outcome_row(outcome) for outcome in seen.last_outcomes]
     if rows:

@@ -1,17 +1,20 @@
 """What must be solved before an award can be decided or previewed: asked of the solver, outside the writer."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
+from typing import TypeVar
 
 import anyio
 
-from market_core import awards
+from market_core import awards, together
 from market_core.auction import Auction, status_at
 from market_core.commands import AwardAuction, CloseAuction
-from market_core.handle import States, auction_stream
+from market_core.facts import Facts
+from market_core.handle import States, agent_stream, auction_stream, capacity
 from market_core.mechanisms.procurement import Unsolved
-from market_core.mechanisms.solve import Question, Solution
+from market_core.mechanisms.solve import Question, SetRule, Solution
 from market_core.observation import check_preview
 from market_core.rejections import Code, Rejection
 from market_core.sets import refusal
@@ -20,8 +23,12 @@ from server.ports import SolverGone
 from server.service import After, Answer
 from server.tools.registry import Call
 
+_T = TypeVar("_T")
+_R = TypeVar("_R", bound=str)
+
 _DONE_ALREADY = (Code.AUCTION_CLOSED, Code.AUCTION_AWARDED, Code.AUCTION_UNSOLD)
 """By the same call, made twice: what the award itself says of it is the answer."""
+_TOGETHER: tuple[SetRule, ...] = ("pay_as_bid", "vcg")
 _EVERY = 1.0  # seconds between two words of progress
 
 
@@ -34,14 +41,17 @@ async def solved_for_award(ask: AwardAuction, call: Call) -> Solution | None:
     """
     status, question = await _asked(ask, call)
     if status == "open":
-        close = CloseAuction(agent=ask.agent, auction_id=ask.auction_id)
-        try:
-            await call.service.execute(close, _nothing_to_say)
-        except Rejection as why:
-            if why.code not in _DONE_ALREADY:
-                raise
+        await _close(ask.agent, ask.auction_id, call)
         _, question = await _asked(ask, call)
     return None if question is None else await _solved(question, call)
+
+
+async def _close(buyer: str, auction_id: str, call: Call) -> None:
+    try:
+        await call.service.execute(CloseAuction(agent=buyer, auction_id=auction_id), _nothing_to_say)
+    except Rejection as why:
+        if why.code not in _DONE_ALREADY:
+            raise
 
 
 def _nothing_to_say(_after: After) -> Answer:
@@ -77,8 +87,78 @@ async def solved_for_preview(
         asked = {rule: awards.question(auction, now, rule) for rule in awards.fitting_rules(auction.terms)}
         return {rule: question for rule, question in asked.items() if question is not None}
 
-    found: dict[PaymentRule, Solution | Rejection] = {}
-    for rule, question in (await call.service.see([stream], view)).items():
+    return await _solved_each(await call.service.see([stream], view), call)
+
+
+async def solved_together(ask: AwardAuction, call: Call) -> Solution | None:
+    """Return the answer to what an award of several auctions must solve, None where it is quick or will be refused.
+
+    What takes long is solved on final bids, so the auctions are closed first, for good.
+    """
+    if await _hard(ask, call) is None:
+        return None
+    for auction_id in ask.auctions:
+        await _close(ask.agent, auction_id, call)
+    question = await _hard(ask, call)
+    return None if question is None else await _solved(question, call)
+
+
+async def _hard(ask: AwardAuction, call: Call) -> Question | None:
+    def view(auctions: list[Auction], capacity: Mapping[str, int], now: datetime) -> Question | None:
+        with suppress(Rejection):  # the award itself says it
+            together.ended(auctions, ask, Facts(now))
+            question = together.question(auctions, now, capacity)
+            return None if together.is_small(question) else question
+        return None
+
+    return await see_together(ask.auctions, call, view)
+
+
+async def see_together(
+    auction_ids: Sequence[str],
+    call: Call,
+    view: Callable[[list[Auction], Mapping[str, int], datetime], _T],
+) -> _T:
+    """Return what `view` makes of auctions and of what their bidders can still take on."""
+    names = tuple(map(auction_stream, auction_ids))
+
+    def auctions(states: States) -> list[Auction]:
+        return [state for name in names if isinstance(state := states[name], Auction)]
+
+    def whose(states: States, now: datetime) -> tuple[str, ...]:
+        return together.bidders(auctions(states), now)
+
+    def both(states: States, now: datetime) -> _T:
+        found = auctions(states)
+        known = set(whose(states, now)) <= {name.partition("/")[2] for name in states}
+        if not all(auction.created for auction in found) or not known:
+            return view(found, {}, now)
+        return view(found, capacity(states, found, now), now)
+
+    bidders = await call.service.see(names, whose)
+    return await call.service.see((*names, *map(agent_stream, bidders)), both)
+
+
+async def solved_for_preview_together(
+    auction_ids: Sequence[str], viewer: str, call: Call
+) -> Mapping[SetRule, Solution | Rejection]:
+    """Return the answers to what a preview of several auctions must solve, by rule."""
+
+    def view(auctions: list[Auction], capacity: Mapping[str, int], now: datetime) -> dict[SetRule, Question]:
+        for auction in auctions:
+            check_preview(auction, viewer, now)
+        asked: dict[SetRule, Question] = {}
+        for rule in _TOGETHER:
+            with suppress(Rejection):  # the preview itself says it
+                asked[rule] = together.question(auctions, now, capacity, rule)
+        return {rule: question for rule, question in asked.items() if not together.is_small(question)}
+
+    return await _solved_each(await see_together(auction_ids, call, view), call)
+
+
+async def _solved_each(asked: Mapping[_R, Question], call: Call) -> Mapping[_R, Solution | Rejection]:
+    found: dict[_R, Solution | Rejection] = {}
+    for rule, question in asked.items():
         try:
             found[rule] = await _solved(question, call)
         except Rejection as why:

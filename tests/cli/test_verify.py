@@ -20,7 +20,7 @@ STREAM = f"auction/{AWARDED}"  # created, bid, bid, closed, awarded, reported
 def test_a_sound_database_is_called_sound(market: CommandLine, db: Path) -> None:
     said = market("verify", "--db", db)
     assert (said.code, said.err) == (0, "")
-    assert said.out.startswith(f"Sound: {db}, 15 events in 6 streams;")
+    assert said.out.startswith(f"Sound: {db}, 16 events in 6 streams;")
 
 
 def test_without_a_head_it_says_that_a_cut_end_was_not_looked_for(market: CommandLine, db: Path) -> None:
@@ -130,14 +130,22 @@ def test_a_snapshot_that_the_server_would_believe_must_follow_from_the_events(
 ) -> None:
     (stream, version, _, its_hash) = events_of(db, "agent/bo")[0]
     forged = codec.encode_state(Agent())
-    sql(db, "INSERT INTO snapshots VALUES (?, ?, ?, '1', ?)", stream, version, its_hash, forged)
+    sql(
+        db,
+        "INSERT INTO snapshots VALUES (?, ?, ?, ?, ?)",
+        stream,
+        version,
+        its_hash,
+        codec.SNAPSHOT_FORM,
+        forged,
+    )
     said = market("verify", "--db", db)
     assert said.code == 1
     assert "agent/bo        1  has a snapshot that is not what" in said.out
 
 
 def test_a_snapshot_that_the_server_would_ignore_is_nothing_wrong(market: CommandLine, db: Path) -> None:
-    sql(db, "INSERT INTO snapshots VALUES ('agent/bo', 1, ?, '1', '{}')", "0" * 64)
+    sql(db, "INSERT INTO snapshots VALUES ('agent/bo', 1, ?, ?, '{}')", "0" * 64, codec.SNAPSHOT_FORM)
     assert market("verify", "--db", db).code == 0
 
 

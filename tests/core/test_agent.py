@@ -4,7 +4,7 @@ import pytest
 
 from market_core import Code, Rejection
 from market_core.commands import RegisterAgent
-from market_core.events import AgentRegistered
+from market_core.events import AgentRegistered, OutcomeReported
 from market_core.observation import AgentSeen, RecordSeen, see_agent
 from tests.core.world import NOON, World
 
@@ -69,7 +69,7 @@ def test_a_record_counts_the_outcomes_of_others_and_shows_the_last_five():
     for success in (True, False, True, True, True, True):
         outcome(world, "buyer", "acme/x", success)
     seen = see_agent("acme/x", world.states["agent/acme/x"])
-    outcomes = tuple(world.log["agent/acme/x"])
+    outcomes = tuple(event for event in world.log["agent/acme/x"] if isinstance(event, OutcomeReported))
     assert seen == AgentSeen("acme/x", "", (), {}, RecordSeen(6, 5, 1), outcomes[1:])
 
 

@@ -215,7 +215,7 @@ def test_an_auction_with_a_deadline_is_decided_early_only_when_everybody_invited
         assert world.refused(command(agent="buyer", auction_id=auction_id)) == Code.BEFORE_DEADLINE
     world.bid(auction_id, "b", 2)
     decision = world.do(AwardAuction(agent="buyer", auction_id=auction_id))
-    ((closed, awarded),) = decision.events.values()
+    closed, awarded = decision.events[f"auction/{auction_id}"]
     assert (closed, paid(awarded)) == (AuctionClosed(NOON, "buyer"), ("b", D(2)))
 
 
@@ -229,7 +229,8 @@ def test_an_award_after_the_deadline_records_that_the_market_closed_the_bidding_
     assert list(again.events.values()) == [[]]
     unrecorded = world.create(closes_in=60)
     world.wait(60)
-    ((closed, awarded),) = world.do(AwardAuction(agent="buyer", auction_id=unrecorded)).events.values()
+    decision = world.do(AwardAuction(agent="buyer", auction_id=unrecorded))
+    closed, awarded = decision.events[f"auction/{unrecorded}"]
     assert (closed, paid(awarded)) == (AuctionClosed(later(120), "market"), None)
 
 

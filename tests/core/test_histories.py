@@ -22,6 +22,7 @@ from market_core.commands import (
     SubmitBid,
     Withdraw,
 )
+from market_core.events import AuctionAwarded
 from tests.core.auditor import AuditedAuction, AuditedBid, AuditedBook, AuditedEntry
 from tests.core.world import World, replayed
 
@@ -45,6 +46,7 @@ class Histories(RuleBasedStateMachine):
         self.bidders: dict[str, tuple[str, str]] = {}
         self.books = {"gpu": AuditedBook(), "seats": AuditedBook()}
         self.outcomes: dict[str, list[bool]] = {}
+        self.running: dict[str, set[str]] = {}
         self.world.do(DeclareResource(resource="seats", whole=True))
 
     def attempt(self, command, expected):
@@ -155,11 +157,13 @@ class Histories(RuleBasedStateMachine):
         undecided = auction.status == "closed" or (auction.status == "open" and auction.may_be_ended(now))
         allowed = agent == auction.buyer and undecided
         events = self.attempt(AwardAuction(agent=agent, auction_id=auction_id), allowed)
-        if events:
-            won = [(winner.agent, Fraction(winner.payment)) for winner in events[-1].winners]
+        for event in (event for event in events if isinstance(event, AuctionAwarded)):
+            won = [(winner.agent, Fraction(winner.payment)) for winner in event.winners]
             expected = auction.result(now)
             assert won == ([expected] if expected else [])
             auction.status = "awarded" if won else "unsold"
+            for winner, _ in won:
+                self.running.setdefault(winner, set()).add(auction_id)
 
     @rule(auction_id=auctions, success=st.booleans())
     def report(self, auction_id, success):
@@ -169,6 +173,7 @@ class Histories(RuleBasedStateMachine):
         for event in self.attempt(command, allowed)[:1]:
             auction.reported = True
             self.outcomes.setdefault(event.provider, []).append(success)
+            self.running[event.provider].remove(auction_id)
 
     # Resources
 
@@ -253,6 +258,8 @@ class Histories(RuleBasedStateMachine):
             assert {stream: replayed(events, stream) for stream, events in self.world.log.items()} == live
             records = {agent: self.world.states[f"agent/{agent}"].outcomes for agent in self.outcomes}
             assert {agent: [o.success for o in rows] for agent, rows in records.items()} == self.outcomes
+            work = {agent: set(self.world.states[f"agent/{agent}"].running) for agent in self.running}
+            assert work == self.running
 
 
 TestHistories = Histories.TestCase

@@ -165,7 +165,7 @@ def test_the_first_to_take_the_offer_wins_what_it_is_at_that_moment():
     world, auction_id = dutch_one()
     world.wait(20)
     take = SubmitBid(agent="ann", auction_id=auction_id, take=True, at_least="4.99")
-    ((bid, closed, award),) = world.do(take).events.values()
+    bid, closed, award = world.do(take).events[f"auction/{auction_id}"]
     assert (bid.bidder, bid.cost, bid.score) == ("ann", 5, 5)
     assert closed == AuctionClosed(later(20), "ann")
     assert isinstance(award, AuctionAwarded)

@@ -399,6 +399,13 @@ def only_the_constraints():
     return world.refusal(AwardAuction(agent="buyer", auction_id=auction_id))
 
 
+def not_together():
+    world = World()
+    first = world.create()
+    second = world.create(payment_rule="second_price")
+    return world.refusal(AwardAuction(agent="buyer", auction_id=first, together_with=[second]))
+
+
 def owner_bids_already():
     world, auction_id = for_lots()
     world.bid(auction_id, "acme/a", 1, lots=["roof"])
@@ -534,6 +541,11 @@ CASES = [
         {"rule": "uniform", "why": "uniform needs bids without a min_quantity above 1"},
     ),
     (constraints_conflict, Code.CONSTRAINTS_CONFLICT, {"conflict": ("min_winners",)}),
+    (
+        not_together,
+        Code.NOT_TOGETHER,
+        {"why": "all must pay_as_bid, or all vcg; they have pay_as_bid, second_price"},
+    ),
     (too_many_own_bids, Code.TOO_MANY_OWN_BIDS, {"limit": 50}),
     (missing_capability, Code.MISSING_CAPABILITY, {"missing": ["rust", "sql"]}),
     (missing_attribute, Code.MISSING_ATTRIBUTE, {"missing": ["region", "cores"]}),

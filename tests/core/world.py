@@ -112,7 +112,7 @@ class World:
         self.do(CloseAuction(agent=agent, auction_id=auction_id))
 
     def award(self, auction_id: str, agent: str = "buyer") -> Event:
-        ((*_, event),) = self.do(AwardAuction(agent=agent, auction_id=auction_id)).events.values()
+        *_, event = self.do(AwardAuction(agent=agent, auction_id=auction_id)).events[f"auction/{auction_id}"]
         return event
 
     def report(self, auction_id: str, agent: str = "buyer", success: bool = True, **more) -> None:
