@@ -1,140 +1,92 @@
 """One resource: demand against offers at one price. A call market with exact rationing at the margin."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from market_core.values import MICRO, half_even, largest_remainder, rounded_up_together
+from market_core.mechanisms.clearing_book import COMPLETE, PLAIN, Clearing, Entry, worth
+from market_core.mechanisms.clearing_crossing import Curves, Worth
+from market_core.mechanisms.clearing_mcafee import mcafee
+from market_core.mechanisms.clearing_price import midpoint
+from market_core.mechanisms.clearing_reasons import Reason, reasons
+from market_core.mechanisms.clearing_search import NOTHING, SOLVER, Search
+from market_core.mechanisms.clearing_side import Side
+from market_core.mechanisms.procurement import Proof, Unproved
+from market_core.values import MICRO, rounded_up_together
 
-MECHANISM = "clearing/1"
-"""Name and version, recorded in each clearing."""
+__all__ = ["COMPLETE", "MECHANISM", "Clearing", "Entry", "Reason", "clear", "mcafee", "reasons"]
 
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One demand (`limit`: the most per unit, None for any price) or one offer (`limit`: the least).
-
-    `quantity` in micro-units, `limit` in micro-credits per unit; `key` orders remainders.
-    """
-
-    key: tuple[str, str]
-    quantity: int
-    limit: int | None
+MECHANISM = PLAIN
+"""Name and version for entries that are quantities with limits; `Clearing.mechanism` names the one that was used."""
 
 
-@dataclass(frozen=True, slots=True)
-class Clearing:
-    """`price` in micro-credits per unit; quantities and payments stand at their entries' positions."""
+def clear(
+    demand: Sequence[Entry], offers: Sequence[Entry], grain: int = 1, seconds: float | None = None
+) -> Clearing | None:
+    """Return the clearing of largest surplus that one price supports, among equal ones the largest quantity.
 
-    price: int
-    traded: int
-    demand: tuple[int, ...]
-    offers: tuple[int, ...]
-    payments: tuple[int, ...]
-    receipts: tuple[int, ...]
+    None if none trades. A price supports a clearing where every limit served is at least the price, and the ask of
+    every offer served, at the quantity it sells, at most; minimums are met. With minimums or tiers an entry can be
+    left out although the price suits it; none is served at a loss. Quantities trade in multiples of `grain`
+    micro-units (1,000,000 for whole units; quantities are multiples of it, other bounds are rounded up to it). A
+    demand at any price counts as one micro-credit above every limit and ask.
 
+    The price is the midpoint of [highest accepted ask or rejected limit, lowest accepted limit or rejected ask],
+    half-even to a micro-credit. An entry served in part counts as accepted and rejected. What was left out by its
+    minimum or tiers bounds nothing, nor does "any price", nor a rejected limit above every accepted one or a
+    rejected ask below every accepted one (a minimum stands in their way). Without an upper bound it is the lower one.
 
-def clear(demand: Sequence[Entry], offers: Sequence[Entry], grain: int = 1) -> Clearing | None:
-    """Return the clearing of largest surplus, among equal ones the largest quantity; None if none trades.
+    Ties: entries with a minimum above `grain` or with tiers stand back for the others. The demand in descending order
+    of key, then the offers likewise: each is left out, or else kept in as low a tier as what was settled before it
+    allows. Marginal entries share, beyond their minimums, in proportion to what each could still take, by largest
+    remainder, ties in ascending order of key. The total, price x quantity rounded up, is split alike on both sides,
+    so payments in equal payments out; a payer's limit holds when payment <= limit x quantity rounded up, a payee's
+    when receipt >= ask x quantity rounded down.
 
-    Quantities trade in multiples of `grain` micro-units (1,000,000 for whole units; entries are multiples
-    of it). The price is the midpoint of [highest accepted ask or rejected limit, lowest accepted limit or
-    rejected ask], half-even to a micro-credit; an order served in part counts as accepted and rejected.
-    "Any price" bounds nothing: where no upper bound is left, the price is the lower one.
-
-    Marginal orders share in proportion to quantity, largest remainder. The total, price x quantity
-    rounded up, is split alike on both sides, so payments in equal payments out; a payer's limit holds
-    when payment <= limit x quantity rounded up, a payee's when receipt >= limit x quantity rounded down.
+    `proof` says whether the surplus and the quantity are proved largest; the search ends after a count of steps, so
+    `seconds` is not needed. Raises ValueError for minimums above quantities, for tiers that do not rise in quantity
+    and fall in ask, and for demand with tiers; Unproved where the search ended before any trade was found.
     Source: the uniform-price call market; efficient for the limits as posted.
 
     >>> a, b = Entry(("a", "1"), 10_000_000, 5_000_000), Entry(("b", "1"), 4_000_000, 3_000_000)
     >>> result = clear([a], [b])
     >>> result.price, result.traded, result.payments
     (5000000, 4000000, (20000000,))
+    >>> both = Entry(("c", "1"), 4_000_000, 4_000_000, minimum=4_000_000)
+    >>> clear([both], [b], grain=1_000_000).price
+    3500000
     """
-    ceiling = 1 + max([e.limit for e in (*demand, *offers) if e.limit is not None], default=0)
-    worth = [ceiling if d.limit is None else d.limit for d in demand]
-    asks = [o.limit or 0 for o in offers]
-    traded = _traded(demand, worth, offers, asks)
-    if traded <= 0:
+    del seconds  # the core reads no clock
+    if any(entry.tiers for entry in demand):
+        raise ValueError("demand has no tiers")
+    limits, asks = worth(demand, offers), [offer.limit or 0 for offer in offers]
+    curves = Curves(Side(demand, [-limit for limit in limits], grain), Side(offers, asks, grain))
+    found = Search(curves).best()
+    if found.worth == NOTHING:
+        if not found.settled:
+            raise Unproved(_micro_credits(found.bound, NOTHING))
         return None
-    bought = _merit_order(demand, [-w for w in worth], traded, grain)
-    sold = _merit_order(offers, asks, traded, grain)
-    price = _midpoint(demand, worth, bought, offers, asks, sold, ceiling)
+    bought, sold = curves.filled(found.states)
+    any_price = max(limits) if any(entry.limit is None for entry in demand) else None
+    price = midpoint(curves.sides, found.states, (bought, sold), any_price)
+    plain = not any(side.choices for side in curves.sides)
     return Clearing(
         price,
-        traded,
+        found.worth.traded,
         tuple(bought),
         tuple(sold),
         tuple(rounded_up_together([price * q for q in bought], MICRO, [d.key for d in demand])),
         tuple(rounded_up_together([price * q for q in sold], MICRO, [o.key for o in offers])),
+        price,
+        proof=None if plain else _proof(found.worth, found.bound),
+        mechanism=PLAIN if plain else COMPLETE,
     )
 
 
-def _traded(
-    demand: Sequence[Entry], worth: Sequence[int], offers: Sequence[Entry], asks: Sequence[int]
-) -> int:
-    """Return the quantity at which the last unit's limit still reaches its ask."""
-    down = sorted(range(len(demand)), key=lambda i: -worth[i])
-    up = sorted(range(len(offers)), key=lambda j: asks[j])
-    i = j = traded = 0
-    left_i = demand[down[0]].quantity if down else 0
-    left_j = offers[up[0]].quantity if up else 0
-    while i < len(down) and j < len(up) and worth[down[i]] >= asks[up[j]]:
-        step = min(left_i, left_j)
-        traded, left_i, left_j = traded + step, left_i - step, left_j - step
-        if not left_i:
-            i += 1
-            left_i = demand[down[i]].quantity if i < len(down) else 0
-        if not left_j:
-            j += 1
-            left_j = offers[up[j]].quantity if j < len(up) else 0
-    return traded
+def _proof(found: Worth, bound: Worth) -> Proof:
+    gap = _micro_credits(bound, found)
+    score = -(found.surplus // MICRO)
+    return Proof("optimal" if bound == found else "feasible", gap, score - gap, SOLVER)
 
 
-def _merit_order(entries: Sequence[Entry], rank: Sequence[int], traded: int, grain: int) -> list[int]:
-    """Fill entries in ascending `rank` up to `traded`; the last rank shares in proportion to quantity."""
-    filled = [0] * len(entries)
-    left = traded
-    levels: dict[int, list[int]] = {}
-    for position, level in enumerate(rank):
-        levels.setdefault(level, []).append(position)
-    for level in sorted(levels):
-        group = levels[level]
-        wanted = [entries[i].quantity for i in group]
-        share = min(left, sum(wanted))
-        if share == sum(wanted):
-            parts = wanted
-        else:
-            units = largest_remainder(
-                share // grain, [w // grain for w in wanted], [entries[i].key for i in group]
-            )
-            parts = [unit * grain for unit in units]
-        for position, part in zip(group, parts, strict=True):
-            filled[position] = part
-        left -= share
-        if not left:
-            break
-    return filled
-
-
-def _midpoint(
-    demand: Sequence[Entry],
-    worth: Sequence[int],
-    bought: Sequence[int],
-    offers: Sequence[Entry],
-    asks: Sequence[int],
-    sold: Sequence[int],
-    ceiling: int,
-) -> int:
-    """Return the middle of the prices that support the allocation."""
-    # `ceiling` stands for "any price", which bounds nothing.
-    low = max(
-        [ask for ask, got in zip(asks, sold, strict=True) if got]
-        + [w for d, w, got in zip(demand, worth, bought, strict=True) if got < d.quantity and w != ceiling]
-    )
-    high = min(
-        [w for w, got in zip(worth, bought, strict=True) if got and w != ceiling]
-        + [ask for o, ask, got in zip(offers, asks, sold, strict=True) if got < o.quantity],
-        default=low,
-    )
-    return half_even(low + high, 2)
+def _micro_credits(more: Worth, less: Worth) -> int:
+    """Return the difference of two surpluses in micro-credits, rounded up."""
+    return -(-(more.surplus - less.surplus) // MICRO)

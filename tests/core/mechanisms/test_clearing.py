@@ -104,7 +104,7 @@ def test_a_total_that_does_not_divide_is_rounded_up_once_and_split_alike():
         [Entry(("a", "1"), M, 3), Entry(("b", "1"), M // 2, 3)],
         [Entry(("s", "1"), M // 2, 3), Entry(("t", "1"), M, 3)],
     )
-    assert result == Clearing(3, 1_500_000, (M, M // 2), (M // 2, M), (3, 2), (2, 3))
+    assert result == Clearing(3, 1_500_000, (M, M // 2), (M // 2, M), (3, 2), (2, 3), 3)
 
 
 def test_a_payment_stays_within_limit_times_quantity_rounded_up_when_the_total_is_rounded():
@@ -112,4 +112,4 @@ def test_a_payment_stays_within_limit_times_quantity_rounded_up_when_the_total_i
     result = clear(
         [Entry(("a", "1"), 900_000, 1), Entry(("b", "1"), 100_001, 1)], [Entry(("s", "1"), 1_000_001, 1)]
     )
-    assert result == Clearing(1, 1_000_001, (900_000, 100_001), (1_000_001,), (1, 1), (2,))
+    assert result == Clearing(1, 1_000_001, (900_000, 100_001), (1_000_001,), (1, 1), (2,), 1)
