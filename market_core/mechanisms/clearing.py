@@ -1,21 +1,25 @@
 """One resource: demand against offers at one price. A call market with exact rationing at the margin."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from market_core.mechanisms.clearing_book import COMPLETE, PLAIN, Clearing, Entry, worth
 from market_core.mechanisms.clearing_crossing import Curves, Worth
+from market_core.mechanisms.clearing_large import clear_large
 from market_core.mechanisms.clearing_mcafee import mcafee
 from market_core.mechanisms.clearing_price import midpoint
 from market_core.mechanisms.clearing_reasons import Reason, reasons
 from market_core.mechanisms.clearing_search import NOTHING, SOLVER, Search
 from market_core.mechanisms.clearing_side import Side
-from market_core.mechanisms.procurement import Proof, Unproved
+from market_core.mechanisms.procurement import Proof, TooLarge, Unproved
 from market_core.values import MICRO, rounded_up_together
 
 __all__ = ["COMPLETE", "MECHANISM", "Clearing", "Entry", "Reason", "clear", "mcafee", "reasons"]
 
 MECHANISM = PLAIN
 """Name and version for entries that are quantities with limits; `Clearing.mechanism` names the one that was used."""
+LARGE = 5_000
+"""From so many entries on, a plain book is cleared on arrays."""
 
 
 def clear(
@@ -57,6 +61,9 @@ def clear(
     del seconds  # the core reads no clock
     if any(entry.tiers for entry in demand):
         raise ValueError("demand has no tiers")
+    if len(demand) + len(offers) >= LARGE:
+        with suppress(TooLarge, OverflowError):
+            return clear_large(demand, offers, grain)
     limits, asks = worth(demand, offers), [offer.limit or 0 for offer in offers]
     curves = Curves(Side(demand, [-limit for limit in limits], grain), Side(offers, asks, grain))
     found = Search(curves).best()

@@ -75,6 +75,8 @@ def spans(entry: Entry, rank: int, grain: int) -> Spans:
     """
     if not 0 <= entry.minimum <= entry.quantity:
         raise ValueError("a minimum is from 0 to the quantity")
+    if entry.minimum <= grain <= entry.quantity and not entry.tiers:
+        return (Span(rank, 0, entry.quantity),)
     starts, ranks = [0], [rank]
     for start, ask in entry.tiers:
         if start <= starts[-1] or not 0 <= ask < ranks[-1]:

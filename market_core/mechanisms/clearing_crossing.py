@@ -6,7 +6,7 @@ one price supports the result: where the curves cross, moved into the bounds. Al
 """
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -34,13 +34,14 @@ class Choice(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Crossing:
-    """The curves meet at `price`, and `worth` is the most that can be reached.
+    """The curves meet at `price`, the `number`-th of all limits and asks, and `worth` is the most that can be reached.
 
     `chosen`: the undecided entries of each side that trade at the margin. `broken`: one that would trade a part
     it cannot; None where this is an allocation.
     """
 
     states: Decided
+    number: int
     price: int
     worth: Worth
     chosen: tuple[Sequence[int], Sequence[int]]
@@ -59,18 +60,22 @@ class Curves:
         bid, ask = (entries.worst(each) for entries, each in zip(self.sides, states, strict=True))
         return None if ask is None else -ask, None if bid is None else -bid
 
-    def crossing(self, states: Decided) -> Crossing | None:
-        """Return where the curves meet at the largest quantity; None if no price supports what is decided."""
+    def crossing(self, states: Decided, near: int = 0) -> Crossing | None:
+        """Return where the curves meet at the largest quantity; None if no price supports what is decided.
+
+        The search begins at the price numbered `near`, which saves time where that is close.
+        """
         (demand, offers), cuts = self.sides, self.cuts(states)
         worst = demand.worst(states[0])
         if worst is not None and cuts[0] is not None and worst > cuts[0]:
             return None
 
-        def clears(price: int) -> bool:
+        def clears(number: int) -> bool:
+            price = self._prices[number]
             bought, _ = demand.below(-price, cuts[0], states[0])
             return bought <= offers.below(price + 1, cuts[1], states[1])[0]
 
-        at = bisect_left(self._prices, x=True, key=clears)
+        at = _first(clears, len(self._prices), near)
         if at == len(self._prices):
             return None
         price = self._prices[at]
@@ -86,7 +91,7 @@ class Curves:
         broken = None if broken_bid is None else Choice(0, broken_bid)
         if broken_ask is not None:
             broken = Choice(1, broken_ask)
-        return Crossing(states, price, worth, (bids, asks), broken)
+        return Crossing(states, at, price, worth, (bids, asks), broken)
 
     def allocation(self, node: Crossing) -> Decided:
         """Return the state of every entry with a minimum or tiers in a crossing that breaks up none."""
@@ -114,6 +119,22 @@ class Curves:
             )
         )
         return bought, sold
+
+
+def _first(holds: Callable[[int], bool], size: int, near: int) -> int:
+    """Return the first number below `size` from which on `holds`, `size` if there is none; look around `near` first."""
+    if not size:
+        return 0
+    step = 1
+    if holds(near):
+        low, high = near - 1, near
+        while low >= 0 and holds(low):
+            low, high, step = low - 2 * step, low, 2 * step
+    else:
+        low, high = near, near + 1
+        while high < size and not holds(high):
+            low, high, step = high, high + 2 * step, 2 * step
+    return bisect_left(range(min(high, size)), x=True, lo=max(low + 1, 0), key=holds)
 
 
 def _shared(entries: Side, level: Level, amount: int) -> tuple[Sequence[int], int | None]:

@@ -9,9 +9,9 @@ from market_core.mechanisms.clearing_book import Spans
 from market_core.mechanisms.clearing_crossing import Choice, Crossing, Curves, Decided, Worth
 
 SOLVER = "branch and bound"
-MOST_NODES = 20_000
-"""Crossings looked at for the largest surplus, and as many again for ties: a count, so that the answer is the same
-on any machine."""
+STEPS = 20_000
+"""How long it looks for the largest surplus, and again for ties: a count of crossings, each the dearer the more is
+decided. Not a time, so that the answer is the same on any machine."""
 
 NOTHING = Worth(0, 0)
 
@@ -44,7 +44,7 @@ class Search:
             for place in entries.choices:
                 groups.setdefault(entries.spans[place], []).append(Choice(side, place))
             self._alike.update((choice, group) for group in groups.values() for choice in group)
-        self._left = MOST_NODES
+        self._left = STEPS
 
     def best(self) -> Found:
         """Return the states of largest surplus, among them of largest quantity, among them by the tie rule.
@@ -75,30 +75,44 @@ class Search:
         order = count()
         node: Crossing | None = start
         while node is not None:
-            children: list[Crossing] = []
-            if node.worth > best:
+            if leaf is None and enough is None:
+                for answer in self._answers(node):
+                    if answer.worth > best:
+                        best, leaf = answer.worth, answer
+            while node is not None and node.worth > best:
                 if node.broken is None:
                     best, leaf = node.worth, node
-                elif self._left <= 0:
+                    break
+                if self._left <= 0:
                     return leaf, node.worth if not queue else max(node.worth, queue[0][3].worth)
-                else:
-                    children = sorted(self._children(node, node.broken), key=lambda each: each.worth)
+                children = sorted(self._children(node, node.broken), key=lambda each: each.worth)
+                node = children.pop() if children else None
+                for child in children:
+                    heappush(queue, (-child.worth.surplus, -child.worth.traded, -next(order), child))
             if enough is not None and best >= enough:
                 break
-            for child in children[:-1]:
-                heappush(queue, (-child.worth.surplus, -child.worth.traded, -next(order), child))
-            if children and children[-1].worth > best:
-                node = children[-1]
-            else:
-                node = heappop(queue)[3] if queue else None
+            node = heappop(queue)[3] if queue else None
         return leaf, best
+
+    def _answers(self, node: Crossing) -> Iterator[Crossing]:
+        """Yield allocations near `node`: what its margin breaks up is decided, and all else is as it is there."""
+        if node.broken is None:
+            return
+        near, (side, place) = self._curves.allocation(node), node.broken
+        for state in range(len(self._spans(node.broken)) + 1):
+            changed = [dict(each) for each in near]
+            changed[side][place] = state
+            answer = self._curves.crossing((changed[0], changed[1]), node.number)
+            self._left -= 1 + sum(map(len, near)) // 10
+            if answer is not None:
+                yield answer
 
     def _children(self, node: Crossing, choice: Choice) -> Iterator[Crossing]:
         """Yield the crossings with `choice` decided in each way."""
         for state in range(len(self._spans(choice)) + 1):
             states = self._decided(node.states, choice, state)
-            child = None if states is None else self._curves.crossing(states)
-            self._left -= 1
+            child = None if states is None else self._curves.crossing(states, node.number)
+            self._left -= 1 + sum(map(len, node.states)) // 10
             if child is not None:
                 yield child
 
@@ -124,7 +138,7 @@ class Search:
 
     def _settled(self, states: Decided, root: Crossing, worth: Worth) -> tuple[Decided, bool]:
         """Return the states of the same worth that the tie rule picks, and whether that is proved."""
-        self._left = MOST_NODES
+        self._left = STEPS
         fixed: Decided = ({}, {})
         floor = Worth(worth.surplus, worth.traded - 1)
         for choice in self._in_order():
@@ -139,7 +153,7 @@ class Search:
                 now = self._decided(fixed, choice, state)
                 if state == states[choice.side][choice.place]:
                     break
-                start = None if now is None else self._curves.crossing(now)
+                start = None if now is None else self._curves.crossing(now, root.number)
                 leaf, bound = (None, floor) if start is None else self._run(start, floor, worth)
                 if leaf is not None:
                     states = self._curves.allocation(leaf)

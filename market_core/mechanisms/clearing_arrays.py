@@ -1,0 +1,248 @@
+"""The clearing of a large plain book, on arrays: the same answer as `clearing.clear`, without an object per entry.
+
+Nothing is sorted but what lies near the price: a sample tells about where the curves cross, one pass over the book
+proves it. Amounts are 64-bit integers; products that would not fit are divided in steps, so nothing is ever rounded
+but where the rule says so.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from market_core.mechanisms.procurement import TooLarge
+from market_core.values import MICRO, half_even
+
+if TYPE_CHECKING:
+    from numpy import int64
+    from numpy.typing import NDArray
+
+    Ints = NDArray[int64]
+    First = Callable[[Ints, int], Ints]
+    """Picks so many of some positions, in the order of their keys."""
+
+ANY_PRICE = 2**62
+"""The limit of a demand at any price. All sums, totals included, stay below it."""
+SAMPLE = 2**15
+"""About how many entries of each side say where to look for the price."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ArrayClearing:
+    """A clearing as arrays: micro-units and micro-credits at the positions of the entries."""
+
+    price: int
+    traded: int
+    demand: "Ints"
+    offers: "Ints"
+    payments: "Ints"
+    receipts: "Ints"
+
+
+def clear_arrays(
+    demand_quantity: "Ints",
+    demand_limit: "Ints",
+    offer_quantity: "Ints",
+    offer_ask: "Ints",
+    grain: int = 1,
+    demand_order: "Ints | None" = None,
+    offer_order: "Ints | None" = None,
+) -> ArrayClearing | None:
+    """Return the clearing of entries without minimums and tiers; None if none trades.
+
+    Rules, rounding and source as in `clearing.clear`. The arrays are int64: quantities in micro-units, positive
+    multiples of `grain`; limits and asks in micro-credits per unit, 0 or more, ANY_PRICE for a demand at any
+    price. Remainders go in ascending order of `demand_order` and `offer_order`, which differ for each entry of a
+    side (default: by position). Raises ValueError for a quantity or an ask out of range, TooLarge where the sum
+    of a side's quantities or the total paid does not stay below 2^62.
+
+    >>> import numpy as np
+    >>> result = clear_arrays(np.array([3, 1]), np.array([5, 5]), np.array([2]), np.array([4]))
+    >>> result.price, result.demand.tolist(), result.offers.tolist()
+    (5, [2, 0], [2])
+    """
+    return clear_columns(
+        Column(demand_quantity, -demand_limit, _by_order(demand_order)),
+        Column(offer_quantity, offer_ask, _by_order(offer_order)),
+        grain,
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Column:
+    """One side: quantities, ranks (the ask, or minus the limit: lower trades first), and how ties are settled."""
+
+    quantity: "Ints"
+    rank: "Ints"
+    first: "First"
+
+    def below(self, rank: int) -> int:
+        """Return the quantity at ranks below `rank`."""
+        return int((self.rank < rank).dot(self.quantity))
+
+
+def clear_columns(demand: Column, offers: Column, grain: int) -> ArrayClearing | None:
+    """Return what `clear_arrays` does, from columns."""
+    if not (len(demand.rank) and len(offers.rank)):
+        return None
+    _check(demand, offers)
+    level = _crossing(demand, offers)
+    traded = min(demand.below(1 - level), offers.below(level + 1))
+    if not traded:
+        return None
+    bought, demand_worst, demand_next = _filled(demand, -level, traded, grain)
+    sold, ask, ask_rejected = _filled(offers, level, traded, grain)
+    assert ask is not None  # something trades
+    low = ask if demand_next is None else max(ask, -demand_next)
+    bounds = [-demand_worst] if demand_worst is not None else []
+    price = half_even(
+        low + min([*bounds, ask_rejected] if ask_rejected is not None else bounds, default=low), 2
+    )
+    total = -(-price * traded // MICRO)
+    if total >= ANY_PRICE:
+        raise TooLarge("the total does not stay below 2^62")
+    return ArrayClearing(
+        price,
+        traded,
+        bought,
+        sold,
+        _shares(price, bought, MICRO, total, demand.first),
+        _shares(price, sold, MICRO, total, offers.first),
+    )
+
+
+def _check(demand: Column, offers: Column) -> None:
+    for side in (demand, offers):
+        if side.quantity.min() <= 0:
+            raise ValueError("quantities are above 0")
+        if side.quantity.sum(dtype=float) >= ANY_PRICE / 2:
+            raise TooLarge("the sum of the quantities does not stay below 2^61")
+    if demand.rank.max() > 0 or demand.rank.min() < -ANY_PRICE:
+        raise ValueError("limits are from 0 to ANY_PRICE")
+    if offers.rank.min() < 0 or offers.rank.max() >= ANY_PRICE:
+        raise ValueError("asks are from 0 to below ANY_PRICE")
+
+
+def _crossing(demand: Column, offers: Column) -> int:
+    """Return the lowest limit or ask above which no more is demanded than is offered up to it."""
+    import numpy as np  # noqa: PLC0415 - imported when used
+
+    low, high = _bracket(demand, offers)
+    if demand.below(-high) > offers.below(high + 1):
+        low, high = high, ANY_PRICE
+    elif demand.below(-low) <= offers.below(low + 1):
+        low, high = -1, low
+    near_bids = np.flatnonzero((demand.rank >= -high) & (demand.rank < -low))
+    near_asks = np.flatnonzero((offers.rank > low) & (offers.rank <= high))
+    bids, asks = -demand.rank[near_bids], offers.rank[near_asks]
+    prices = np.unique(np.concatenate((bids, asks)))
+    bought = demand.below(-low) - _upto(bids, demand.quantity[near_bids], prices)
+    sold = offers.below(low + 1) + _upto(asks, offers.quantity[near_asks], prices)
+    return int(prices[np.argmax(bought <= sold)])
+
+
+def _bracket(demand: Column, offers: Column) -> tuple[int, int]:
+    """Return two prices between which the curves of a sample cross, so far apart that those of all may as well."""
+    import numpy as np  # noqa: PLC0415
+
+    if max(len(demand.rank), len(offers.rank)) < 2 * SAMPLE:
+        return -1, ANY_PRICE
+    steps = [max(1, len(side.rank) // SAMPLE) for side in (demand, offers)]
+    bids, asks = -demand.rank[:: steps[0]], offers.rank[:: steps[1]]
+    # A sample only says where to look, so floats are good enough for it.
+    bid_quantity = demand.quantity[:: steps[0]] * float(steps[0])
+    ask_quantity = offers.quantity[:: steps[1]] * float(steps[1])
+    prices = np.sort(np.concatenate((bids, asks)))
+    missing = bid_quantity.sum() - _upto(bids, bid_quantity, prices) - _upto(asks, ask_quantity, prices)
+    at = int(np.argmax(missing <= 0))
+    apart = len(prices) // 32
+    low = int(prices[at - apart]) - 1 if at >= apart else -1
+    return low, int(prices[at + apart]) if at + apart < len(prices) else ANY_PRICE
+
+
+def _upto(values: "Ints", quantity: "NDArray[Any]", prices: "Ints") -> "NDArray[Any]":
+    """Return for each price how much stands at values up to it."""
+    import numpy as np  # noqa: PLC0415
+
+    order = np.argsort(values)
+    sums = np.concatenate((np.zeros(1, quantity.dtype), np.cumsum(quantity[order])))
+    return sums[np.searchsorted(values[order], prices, side="right")]
+
+
+def _filled(side: Column, level: int, traded: int, grain: int) -> tuple["Ints", int | None, int | None]:
+    """Return the quantities traded, the highest rank that trades and the lowest that could trade more.
+
+    Ranks of any price bound nothing and count as none.
+    """
+    import numpy as np  # noqa: PLC0415
+
+    better = side.rank < level
+    filled = side.quantity * better
+    margin = np.flatnonzero(side.rank == level)
+    wanted = side.quantity[margin]
+    left, whole = traded - int(filled.sum()), int(wanted.sum())
+    if left == whole:
+        filled[margin] = wanted
+    elif left:
+        parts = _shares(
+            left // grain,
+            wanted // grain,
+            whole // grain,
+            left // grain,
+            lambda ties, number: np.searchsorted(margin, side.first(margin[ties], number)),
+        )
+        filled[margin] = parts * grain
+    worst: int | None = level
+    if not left:
+        worst = int(side.rank.max(where=better, initial=-ANY_PRICE))
+    after: int | None = level
+    if left == whole or level == -ANY_PRICE:
+        after = int(side.rank.min(where=side.rank > level, initial=ANY_PRICE))
+    return filled, None if worst == -ANY_PRICE else worst, None if after in {-ANY_PRICE, ANY_PRICE} else after
+
+
+def _shares(factor: int, values: "Ints", divisor: int, total: int, first: "First") -> "Ints":
+    """Return factor x values / divisor, rounded down or up to sum to `total`: largest remainders first."""
+    import numpy as np  # noqa: PLC0415
+
+    parts, remainders = _times_over(factor, values, divisor)
+    more = total - int(parts.sum())
+    if not more:
+        return parts
+    least = np.partition(remainders, -more)[-more]
+    up = np.flatnonzero(remainders > least)
+    parts[up] += 1
+    if more > len(up):
+        parts[first(np.flatnonzero(remainders == least), more - len(up))] += 1
+    return parts
+
+
+def _times_over(factor: int, values: "Ints", divisor: int) -> tuple["Ints", "Ints"]:
+    """Return factor x values // divisor and what remains, exact where the quotients fit.
+
+    The values are taken in so many bits at a time that no product overflows.
+    """
+    bits = 62 - max(factor.bit_length(), divisor.bit_length())
+    if bits < 1:
+        raise TooLarge("a price or a quantity is too large")
+    length = int(values.max(initial=0)).bit_length()
+    shift = max(length - 1, 0) // bits * bits
+    product = factor * (values >> shift)
+    quotients = product // divisor
+    remainders = product - quotients * divisor
+    while shift:
+        shift -= bits
+        product = (remainders << bits) + factor * ((values >> shift) & ((1 << bits) - 1))
+        step = product // divisor
+        quotients = (quotients << bits) + step
+        remainders = product - step * divisor
+    return quotients, remainders
+
+
+def _by_order(order: "Ints | None") -> "First":
+    """Return the choice of the least in `order`, without one of the first positions."""
+    import numpy as np  # noqa: PLC0415
+
+    def first(ties: "Ints", number: int) -> "Ints":
+        return ties[:number] if order is None else ties[np.argpartition(order[ties], number - 1)[:number]]
+
+    return first
