@@ -1,0 +1,110 @@
+"""Several resources shared fairly: weighted dominant-resource fairness per owner, priorities as passes.
+
+An agent needs its resources together, so much of each per task. What counts is the largest part of any resource
+that its owner holds: its dominant share. `fair_share_divisible` and `fair_share_tasks` fill one turn each.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from market_core.mechanisms import fair_share_divisible, fair_share_tasks
+from market_core.mechanisms.fair_share_filling import Key, Policy, turns
+from market_core.mechanisms.fair_share_kinds import kinds_of, split
+from market_core.mechanisms.procurement import TooLarge
+from market_core.values import MICRO
+
+__all__ = ["MECHANISM", "Bundle", "BundleShares", "share_bundles"]
+
+MECHANISM = "fair_share_bundles/1"
+"""Name and version, recorded in each allocation."""
+
+MOST_CAPACITY = 1 << 53
+"""In micro-units of one resource, 9,007,199,254 units: integers up to here are exact in a double."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """One demand for resources together. `per_task`: micro-units of each resource that one task needs.
+
+    `tasks`: the most tasks of use to it, None for any number. `weight` in millionths, `priority` higher first.
+    Keys differ; `owner` decides ties between owners, `key` those of one owner.
+    """
+
+    key: Key
+    owner: str
+    per_task: tuple[int, ...]
+    tasks: int | None = None
+    weight: int = MICRO
+    priority: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class BundleShares:
+    """`amounts`: for each demand its micro-units of each resource; `tasks`: how many tasks, in millionths.
+
+    `stopped_by`: the position of the resource that ended its growth, None where it has all its tasks.
+    """
+
+    amounts: tuple[tuple[int, ...], ...]
+    tasks: tuple[int, ...]
+    stopped_by: tuple[int | None, ...]
+
+
+def share_bundles(
+    demand: Sequence[Bundle],
+    capacity: Sequence[int],
+    policy: Policy,
+    filling: Literal["divisible", "whole"] = "divisible",
+) -> BundleShares:
+    """Return what each demand gets of `capacity`, in micro-units, by weighted dominant-resource fairness.
+
+    An owner's dominant share is the largest part of any resource that its demands hold together, divided by its
+    weight, the highest of theirs. `divisible`: all owners' dominant shares grow alike; who needs a resource that
+    is used up stops, the others go on. Several demands of one owner grow as one, in proportion to their tasks
+    (no more than capacity holds); when some of them stop, the others go on as a new sum. `whole`: one task after
+    the other to the owner with the least dominant share, ties in ascending owner, and there to the demand with
+    the least part of its tasks; a demand whose next task does not fit is skipped, the others go on.
+
+    Under `priority` each level shares what the higher ones left, and its dominant shares are parts of that.
+    Weight 0: what the others leave. Demands of one owner for the same bundle count as one, and what it gets is
+    split in proportion to their tasks, by largest remainder, ties in ascending key.
+
+    Divisible amounts are within two micro-units and one millionth of a millionth of the exact ones, never above
+    capacity; what is left of a used up resource is that rounding. Whole tasks are exact. Raises TooLarge where a
+    capacity is not below 2^53 micro-units, or where whole tasks are too many to fill one by one.
+    Source: Ghodsi, Zaharia, Hindman, Konwinski, Shenker and Stoica (2011).
+
+    >>> cpu_heavy, memory_heavy = (3_000_000, 1_000_000), (1_000_000, 4_000_000)
+    >>> demand = [Bundle(("a", "1"), "a", memory_heavy), Bundle(("b", "1"), "b", cpu_heavy)]
+    >>> made = share_bundles(demand, (9_000_000, 18_000_000), "fair")
+    >>> made.amounts, made.tasks
+    (((3000000, 12000000), (6000000, 2000000)), (3000000, 2000000))
+    """
+    _check(demand, capacity)
+    amounts = [(0,) * len(capacity)] * len(demand)
+    tasks = [0] * len(demand)
+    stopped_by: list[int | None] = [None] * len(demand)
+    left = list(capacity)
+    fill = fair_share_divisible.fill if filling == "divisible" else fair_share_tasks.fill
+    for turn in turns(demand, policy):
+        kinds = kinds_of(demand, turn)
+        filled = fill(kinds, left)
+        for kind, places in enumerate(kinds.places):
+            parts = split(demand, places, filled.tasks[kind], filled.amounts[kind], left)
+            for place, (part, held) in zip(places, parts, strict=True):
+                tasks[place], amounts[place] = part, held
+                wanted = demand[place].tasks
+                if wanted is None or part < wanted * MICRO:
+                    stopped_by[place] = filled.stopped_by[kind]
+        left = [c - sum(column) for c, column in zip(left, zip(*filled.amounts, strict=True), strict=True)]
+    return BundleShares(tuple(amounts), tuple(tasks), tuple(stopped_by))
+
+
+def _check(demand: Sequence[Bundle], capacity: Sequence[int]) -> None:
+    if any(most >= MOST_CAPACITY for most in capacity):
+        raise TooLarge("less than 9,007,199,254.740992 units of a resource are shared together")
+    if len({bundle.key for bundle in demand}) < len(demand):
+        raise ValueError("two demands have one key")
+    if any(len(bundle.per_task) != len(capacity) or not any(bundle.per_task) for bundle in demand):
+        raise ValueError("a task needs some of the resources that there are")
