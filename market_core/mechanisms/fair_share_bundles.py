@@ -6,6 +6,7 @@ that its owner holds: its dominant share. `fair_share_divisible` and `fair_share
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Literal
 
 from market_core.mechanisms import fair_share_divisible, fair_share_tasks
@@ -90,14 +91,15 @@ def share_bundles(
     for turn in turns(demand, policy):
         kinds = kinds_of(demand, turn)
         filled = fill(kinds, left)
-        for kind, places in enumerate(kinds.places):
-            parts = split(demand, places, filled.tasks[kind], filled.amounts[kind], left)
-            for place, (part, held) in zip(places, parts, strict=True):
-                tasks[place], amounts[place] = part, held
+        columns = zip(kinds.places, filled.tasks, filled.amounts, filled.stopped_by, strict=True)
+        for places, done, held, stop in columns:
+            parts = split(demand, places, done, held, left) if len(places) > 1 else [(done, held)]
+            for place, (part, amount) in zip(places, parts, strict=True):
+                tasks[place], amounts[place] = part, amount
                 wanted = demand[place].tasks
                 if wanted is None or part < wanted * MICRO:
-                    stopped_by[place] = filled.stopped_by[kind]
-        left = [c - sum(column) for c, column in zip(left, zip(*filled.amounts, strict=True), strict=True)]
+                    stopped_by[place] = stop
+        left = [c - sum(map(itemgetter(r), filled.amounts)) for r, c in enumerate(left)]
     return BundleShares(tuple(amounts), tuple(tasks), tuple(stopped_by))
 
 

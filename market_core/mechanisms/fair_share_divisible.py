@@ -16,6 +16,9 @@ Array = Any  # of numpy, which is imported when it is used
 _NOISE = 2.0**-50
 """Above the relative error of an amount: a few roundings of 2^-53 each."""
 
+_ANY = 2.0**53
+"""More tasks than the largest capacity holds: any number."""
+
 
 def fill(kinds: Kinds, capacity: Sequence[int]) -> Filled:
     """Return what each kind gets when all owners' dominant shares grow alike, by weight.
@@ -29,7 +32,7 @@ def fill(kinds: Kinds, capacity: Sequence[int]) -> Filled:
     amounts = growth.amounts
     for r, most in enumerate(capacity):
         _within(amounts[:, r], most)
-    return Filled(amounts.tolist(), growth.tasks(), growth.stopped_by)
+    return Filled(list(zip(*amounts.T.tolist(), strict=True)), growth.tasks(), growth.stopped_by)
 
 
 def _within(amounts: Array, most: int) -> None:
@@ -53,7 +56,7 @@ class _Growth:
         self._need = np.array(kinds.per_task, dtype=np.float64).reshape(shape)
         self._owner = np.array(kinds.owner, dtype=np.int64)
         self._weight = np.array(kinds.weights, dtype=np.float64) / MICRO
-        self._limit = np.array([inf if t is None else t for t in kinds.tasks], dtype=np.float64)
+        self._limit = np.array([_ANY if t is None else t for t in kinds.tasks], dtype=np.float64)
         parts = self._parts(self._need)
         self._most = np.minimum(self._limit, 1 / parts.max(axis=1))
         self._growing = self._most > 0
@@ -108,9 +111,7 @@ class _Growth:
         self._tasks[kinds] = self._fraction[self._owner[kinds]] * self._most[kinds]
         need = self._need[kinds]
         held = self._down(self._tasks[kinds, None] * need)
-        self.amounts[kinds] = self._np.minimum(
-            held, self._limit[kinds, None] * need, where=need > 0, out=held
-        )
+        self.amounts[kinds] = self._np.minimum(held, self._limit[kinds, None] * need)
         self._growing = self._growing & ~kinds
 
     def _used_up(

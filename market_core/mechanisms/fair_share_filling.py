@@ -59,8 +59,11 @@ def turns(entries: Sequence[Entitled], policy: Policy) -> list[Turn]:
     [(2,), (1,), (0,)]
     """
     levels: dict[int, list[int]] = {}
-    for place, entry in enumerate(entries):
-        levels.setdefault(entry.priority if policy == "priority" else 0, []).append(place)
+    if policy == "priority":
+        for place, entry in enumerate(entries):
+            levels.setdefault(entry.priority, []).append(place)
+    elif entries:
+        levels[0] = list(range(len(entries)))
     made = []
     for level in sorted(levels, reverse=True):
         weights: dict[str, int] = {}

@@ -42,37 +42,30 @@ class Kinds:
 class Filled:
     """What each kind gets: micro-units of each resource, tasks in millionths, and which resource stopped it."""
 
-    amounts: list[list[int]]
+    amounts: list[tuple[int, ...]]
     tasks: list[int]
     stopped_by: list[int | None]
 
 
 def kinds_of(demand: Sequence[Tasked], turn: Turn) -> Kinds:
     """Return the demands of one turn as kinds."""
-    grouped: dict[tuple[str, tuple[int, ...]], list[int]] = {}
-    for place in turn.places:
+    kinds = Kinds([], [], [], [], [])
+    last = None
+    for place in sorted(turn.places, key=lambda place: (demand[place].owner, demand[place].per_task)):
         one = demand[place]
-        grouped.setdefault((one.owner, one.per_task), []).append(place)
-    ordered = sorted(grouped)
-    names = sorted(turn.weights)
-    numbers = {name: number for number, name in enumerate(names)}
-    return Kinds(
-        [numbers[owner] for owner, _ in ordered],
-        [per_task for _, per_task in ordered],
-        [_sum(demand, grouped[kind]) for kind in ordered],
-        [grouped[kind] for kind in ordered],
-        [turn.weights[name] for name in names],
-    )
-
-
-def _sum(demand: Sequence[Tasked], places: Sequence[int]) -> int | None:
-    total = 0
-    for place in places:
-        tasks = demand[place].tasks
-        if tasks is None:
-            return None
-        total += tasks
-    return total
+        if one.owner != last:
+            kinds.weights.append(turn.weights[one.owner])
+        elif one.per_task == kinds.per_task[-1]:
+            before = kinds.tasks[-1]
+            kinds.tasks[-1] = None if before is None or one.tasks is None else before + one.tasks
+            kinds.places[-1].append(place)
+            continue
+        last = one.owner
+        kinds.owner.append(len(kinds.weights) - 1)
+        kinds.per_task.append(one.per_task)
+        kinds.tasks.append(one.tasks)
+        kinds.places.append([place])
+    return kinds
 
 
 def holds(capacity: Sequence[int], per_task: Sequence[int], grain: int = 1) -> int:
@@ -84,15 +77,13 @@ def split(
     demand: Sequence[Tasked],
     places: Sequence[int],
     tasks: int,
-    amounts: Sequence[int],
+    amounts: tuple[int, ...],
     capacity: Sequence[int],
 ) -> list[tuple[int, tuple[int, ...]]]:
     """Return the tasks (in millionths) and amounts of each demand of one kind.
 
     In proportion to tasks, no more of them than `capacity` holds. Whole tasks stay whole.
     """
-    if len(places) == 1:
-        return [(tasks, tuple(amounts))]
     per_task, keys = demand[places[0]].per_task, [demand[place].key for place in places]
     most = holds(capacity, per_task, MICRO)
     sizes = [
@@ -100,7 +91,7 @@ def split(
         for wanted in (demand[place].tasks for place in places)
     ]
     whole, rest = divmod(tasks, MICRO)
-    if not rest and list(amounts) == [whole * need for need in per_task]:
+    if not rest and amounts == tuple(whole * need for need in per_task):
         parts = largest_remainder(whole, sizes, keys)
         return [(part * MICRO, tuple(part * need for need in per_task)) for part in parts]
     columns = [largest_remainder(total, sizes, keys) for total in (tasks, *amounts)]

@@ -17,22 +17,23 @@ _PRECISION = 20
 """Binary digits to which the head start is found; what it leaves is filled one by one."""
 
 
-def fill(kinds: Kinds, capacity: Sequence[int]) -> Filled:
+def fill(kinds: Kinds, capacity: Sequence[int], patience: int | None = None) -> Filled:
     """Return what each kind gets by progressive filling.
 
     The next task goes to the owner with the least dominant share / weight, ties in order; there to the kind with
     the least part of its tasks (at most what `capacity` holds alone), ties in order. A kind whose next task does
-    not fit any more is done; the others go on. Raises TooLarge after 2,000,000 steps.
+    not fit any more is done; the others go on. `patience`: the steps between two head starts, which makes no
+    difference to what each gets. Raises TooLarge after 2,000,000 steps.
     """
     filling = _Filling(kinds, capacity)
-    patience, steps = 8 * len(kinds.weights) + 1000, 0
+    stride, steps = patience or 8 * len(kinds.weights) + 1000, 0
     while filling.heap:
         if steps > MOST_STEPS:
             raise TooLarge(f"at most {MOST_STEPS:,} whole tasks are filled one by one")
-        filling.one_by_one(patience)
-        steps += patience
+        filling.one_by_one(stride)
+        steps += stride
         filling.head_start()
-    amounts = [[n * need for need in kinds.per_task[kind]] for kind, n in enumerate(filling.tasks)]
+    amounts = [tuple(n * need for need in kinds.per_task[kind]) for kind, n in enumerate(filling.tasks)]
     return Filled(amounts, [n * MICRO for n in filling.tasks], filling.stopped_by)
 
 
@@ -41,6 +42,7 @@ class _Filling:
 
     def __init__(self, kinds: Kinds, capacity: Sequence[int]) -> None:
         self._kinds = kinds
+        self._capacity = capacity
         self._left = list(capacity)
         common = lcm(*filter(None, capacity))
         self._unit = [common // most if most else 0 for most in capacity]
@@ -159,6 +161,11 @@ class _Filling:
             held[r] += count * need
 
     def _end(self, kind: int) -> None:
-        need = self._kinds.per_task[kind]
-        short = (r for r, left in enumerate(self._left) if need[r] > left)
-        self.stopped_by[kind] = next(short, None)
+        """Note what stops the kind: what keeps all of the capacity from holding more of it, or what is left."""
+        need, tasks = self._kinds.per_task[kind], self.tasks[kind]
+        if tasks == self._kinds.tasks[kind]:
+            return
+        left = self._left
+        if tasks == self._most[kind]:
+            left = [most - tasks * one for most, one in zip(self._capacity, need, strict=True)]
+        self.stopped_by[kind] = next(r for r, rest in enumerate(left) if need[r] > rest)
