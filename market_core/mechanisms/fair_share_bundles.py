@@ -11,7 +11,7 @@ from typing import Literal
 
 from market_core.mechanisms import fair_share_divisible, fair_share_tasks
 from market_core.mechanisms.fair_share_filling import Key, Policy, turns
-from market_core.mechanisms.fair_share_kinds import kinds_of, split
+from market_core.mechanisms.fair_share_kinds import Filled, Kinds, kinds_of, split
 from market_core.mechanisms.procurement import TooLarge
 from market_core.values import MICRO
 
@@ -71,9 +71,10 @@ def share_bundles(
     Weight 0: what the others leave. Demands of one owner for the same bundle count as one, and what it gets is
     split in proportion to their tasks, by largest remainder, ties in ascending key.
 
-    Divisible amounts are within two micro-units and one millionth of a millionth of the exact ones, never above
-    capacity; what is left of a used up resource is that rounding. Whole tasks are exact. Raises TooLarge where a
-    capacity is not below 2^53 micro-units, or where whole tasks are too many to fill one by one.
+    Divisible amounts are rounded down to micro-units and never sum to more than capacity; less than a micro-unit
+    for each demand is left of a used up resource. They are reckoned in doubles, to 15 digits, the same on every
+    machine. Whole tasks are exact. Raises TooLarge where a capacity is not below 2^53 micro-units, or where whole
+    tasks are too many to fill one by one.
     Source: Ghodsi, Zaharia, Hindman, Konwinski, Shenker and Stoica (2011).
 
     >>> cpu_heavy, memory_heavy = (3_000_000, 1_000_000), (1_000_000, 4_000_000)
@@ -91,16 +92,32 @@ def share_bundles(
     for turn in turns(demand, policy):
         kinds = kinds_of(demand, turn)
         filled = fill(kinds, left)
-        columns = zip(kinds.places, filled.tasks, filled.amounts, filled.stopped_by, strict=True)
-        for places, done, held, stop in columns:
-            parts = split(demand, places, done, held, left) if len(places) > 1 else [(done, held)]
-            for place, (part, amount) in zip(places, parts, strict=True):
-                tasks[place], amounts[place] = part, amount
-                wanted = demand[place].tasks
-                if wanted is None or part < wanted * MICRO:
-                    stopped_by[place] = stop
+        _note(demand, kinds, filled, left, filling == "whole", (amounts, tasks, stopped_by))
         left = [c - sum(map(itemgetter(r), filled.amounts)) for r, c in enumerate(left)]
     return BundleShares(tuple(amounts), tuple(tasks), tuple(stopped_by))
+
+
+def _note(
+    demand: Sequence[Bundle],
+    kinds: Kinds,
+    filled: Filled,
+    capacity: Sequence[int],
+    whole: bool,
+    noted: tuple[list[tuple[int, ...]], list[int], list[int | None]],
+) -> None:
+    """Write down at each demand's position what it has of what its kind got, and what stopped it."""
+    amounts, tasks, stopped_by = noted
+    ends = [*kinds.first[1:], len(kinds.places)]
+    columns = zip(kinds.first, ends, filled.tasks, filled.amounts, filled.stopped_by, strict=True)
+    for first, end, done, held, stop in columns:
+        places, parts = kinds.places[first:end], [(done, held)]
+        if len(places) > 1:
+            parts = split(demand, places, done, held, capacity, whole=whole)
+        for place, (part, amount) in zip(places, parts, strict=True):
+            tasks[place], amounts[place] = part, amount
+            wanted = demand[place].tasks
+            if wanted is None or part < wanted * MICRO:
+                stopped_by[place] = stop
 
 
 def _check(demand: Sequence[Bundle], capacity: Sequence[int]) -> None:

@@ -39,7 +39,8 @@ def _within(amounts: Array, most: int) -> None:
     """Take back what roundings made too much: a micro-unit each of the largest amounts, ties in their order."""
     excess = int(amounts.sum()) - most
     while excess > 0:
-        largest = (-amounts).argsort(kind="stable")[:excess]
+        positive = int((amounts > 0).sum())
+        largest = (-amounts).argsort(kind="stable")[: min(excess, positive)]
         amounts[largest] -= 1
         excess -= len(largest)
 

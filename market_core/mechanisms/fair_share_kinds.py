@@ -28,14 +28,16 @@ class Tasked(Entitled, Protocol):
 class Kinds:
     """The kinds in the order of owner, then bundle, in columns; owners are numbered from 0 in that order.
 
-    `tasks`: the most of use, None for any number; `weights` by owner, above 0; `places`: where the demands stand.
+    `tasks`: the most of use, None for any number; `weights` by owner, above 0. `places`: where the demands stand,
+    kind after kind, those of a kind from its `first` one on.
     """
 
     owner: list[int]
     per_task: list[tuple[int, ...]]
     tasks: list[int | None]
-    places: list[list[int]]
     weights: list[int]
+    places: list[int]
+    first: list[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,22 +51,25 @@ class Filled:
 
 def kinds_of(demand: Sequence[Tasked], turn: Turn) -> Kinds:
     """Return the demands of one turn as kinds."""
-    kinds = Kinds([], [], [], [], [])
+    places = list(turn.places)
+    if len(turn.weights) < len(places):
+        places.sort(key=lambda place: demand[place].per_task)
+    places.sort(key=lambda place: demand[place].owner)
+    kinds = Kinds([], [], [], [], places, [])
     last = None
-    for place in sorted(turn.places, key=lambda place: (demand[place].owner, demand[place].per_task)):
+    for number, place in enumerate(places):
         one = demand[place]
         if one.owner != last:
             kinds.weights.append(turn.weights[one.owner])
         elif one.per_task == kinds.per_task[-1]:
             before = kinds.tasks[-1]
             kinds.tasks[-1] = None if before is None or one.tasks is None else before + one.tasks
-            kinds.places[-1].append(place)
             continue
         last = one.owner
         kinds.owner.append(len(kinds.weights) - 1)
         kinds.per_task.append(one.per_task)
         kinds.tasks.append(one.tasks)
-        kinds.places.append([place])
+        kinds.first.append(number)
     return kinds
 
 
@@ -79,20 +84,20 @@ def split(
     tasks: int,
     amounts: tuple[int, ...],
     capacity: Sequence[int],
+    *,
+    whole: bool,
 ) -> list[tuple[int, tuple[int, ...]]]:
-    """Return the tasks (in millionths) and amounts of each demand of one kind.
+    """Return what each demand of one kind has of what they hold together: tasks in millionths, and amounts.
 
-    In proportion to tasks, no more of them than `capacity` holds. Whole tasks stay whole.
+    In proportion to tasks, no more of them than `capacity` holds, by largest remainder, ties in ascending key.
+    `whole`: tasks stay whole.
     """
     per_task, keys = demand[places[0]].per_task, [demand[place].key for place in places]
-    most = holds(capacity, per_task, MICRO)
-    sizes = [
-        max(1, most if wanted is None else min(most, wanted * MICRO))
-        for wanted in (demand[place].tasks for place in places)
-    ]
-    whole, rest = divmod(tasks, MICRO)
-    if not rest and amounts == tuple(whole * need for need in per_task):
-        parts = largest_remainder(whole, sizes, keys)
+    most = max(1, holds(capacity, per_task, MICRO))
+    wanted = [demand[place].tasks for place in places]
+    sizes = [most if one is None else min(most, one * MICRO) for one in wanted]
+    if whole:
+        parts = largest_remainder(tasks // MICRO, sizes, keys)
         return [(part * MICRO, tuple(part * need for need in per_task)) for part in parts]
     columns = [largest_remainder(total, sizes, keys) for total in (tasks, *amounts)]
     return [(part, tuple(row)) for part, *row in zip(*columns, strict=True)]

@@ -72,6 +72,14 @@ def test_the_demands_of_an_owner_count_together(filling):
     two = [bundle("a/1", (1, 1), tasks=2), bundle("a/2", (1, 1), tasks=6), bundle("b", (1, 1), tasks=12)]
     assert tasks(one, (8, 8), filling=filling) == [4, 4]
     assert tasks(two, (8, 8), filling=filling) == [1, 3, 4]
+    thirds = [
+        bundle("a/1", (1, 1)),
+        bundle("a/2", (1, 1)),
+        bundle("a/3", (1, 1), tasks=9),
+        bundle("b", (1, 1)),
+    ]
+    got = [2, 2, 1, 4] if filling == "whole" else [1.333333, 1.333333, 1.333333, 4]
+    assert tasks(thirds, (9, 9), filling=filling) == (got if filling == "whole" else [1.5, 1.5, 1.5, 4.5])
 
 
 @BOTH
