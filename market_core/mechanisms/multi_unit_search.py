@@ -62,6 +62,17 @@ def solve_narrowed(problem: UnitProblem) -> list[int]:
     return units
 
 
+def least_scores(problem: UnitProblem) -> list[int | None]:
+    """Return the least score of exactly 0, 1, ... units, as far as any quantity up to the problem's may need it.
+
+    None where no allocation sells so many. Raises TooLarge where the table would be.
+    """
+    runs, top = [pieces(bid) for bid in problem.bids], reach(problem)
+    if not fit(problem, runs, top):
+        raise TooLarge("the table")
+    return Tables(problem, runs, top).scores()
+
+
 def values_without(problem: UnitProblem, bought: int) -> list[int | None]:
     """Return the best score without each bid, as `Tables.values_without`.
 

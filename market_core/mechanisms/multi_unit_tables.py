@@ -64,6 +64,11 @@ class Tables:
             row = self._below(row) if most else row
         return sold
 
+    def scores(self) -> list[int | None]:
+        """Return the least score of exactly 0, 1, ... units; None where no allocation sells so many."""
+        first = self._after[0][-1]
+        return [int(each) if each < self._infinity // 2 else None for each in first]
+
     def values_without(self, bought: int) -> list[int | None]:
         """Return the best score without each bid; None where less of the quantity can be had than `bought`.
 
