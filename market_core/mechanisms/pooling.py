@@ -17,7 +17,7 @@ from market_core.mechanisms.pooling_problem import (
     threshold_met,
 )
 from market_core.mechanisms.pooling_rationing import least_part, merit_order, rationed, reasons
-from market_core.mechanisms.pooling_search import Demand
+from market_core.mechanisms.pooling_search import Budget, Demand
 from market_core.mechanisms.pooling_shares import MOST_EXACT, ShareRule, Shares, share
 from market_core.mechanisms.pooling_supply import sold, totals
 from market_core.mechanisms.procurement import Proof, TooLarge
@@ -120,7 +120,7 @@ def _chosen(problem: PoolProblem, order: list[int], costs: list[int]) -> tuple[C
         [member.quantity // part for member in members],
         [each // part for each in least],
     )
-    return Curve(costs, MICRO // part).best(demand), part
+    return Curve(costs, MICRO // part).best(demand, Budget()), part
 
 
 def _award(

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from market_core.mechanisms.pooling_search import MOST_NODES, Best, Budget, Demand, Search
+from market_core.mechanisms.pooling_search import Best, Budget, Demand, Search
 
 _SAFE = 2**62
 """Amounts up to it, and the difference of two, stay within int64."""
@@ -39,19 +39,19 @@ class Curve:
         if self._most < _SAFE:
             self._kinds[np.int64] = np.array(self._needs, np.int64)
 
-    def best(self, demand: Demand, nodes: int = MOST_NODES) -> Choice:
+    def best(self, demand: Demand, budget: Budget) -> Choice:
         """Return the choice of largest value, among equals of largest total.
 
         No member is served in part below its minimum, and none for whom the cost per part is above its limit.
         Of equals the first in merit order: each member in turn is served if a best choice serves it.
-        After so many `nodes` of searching the best found is returned; then `bound` is above its value.
+        Where the budget ends first the best found is returned; then `bound` is above its value.
         """
         asked = len(demand.limits)
         bounds, rooms = self._bounds(demand)
         while (bearing := self._bearing(demand, rooms)) < len(demand.limits):
             demand = demand.first(bearing)
             bounds, rooms = self._bounds(demand)
-        best, budget, bound = Best(), Budget(nodes), None
+        best, bound = Best(), None
         for units in self._promising(bounds):
             if (int(bounds[units]), int(rooms[units])) <= (best.value, best.total):
                 break

@@ -6,12 +6,12 @@ are, in turn, those before it (Horowitz and Sahni 1974); the bound lets the last
 """
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 
 MOST_NODES = 200_000
-"""Nodes of all searches of one choice; a few seconds."""
+"""Nodes of all searches of one decision; a few seconds."""
 
 Chain = tuple[int, int, "Chain"] | None
 """Members taken: from the first number up to, not including, the second; and those before them."""
@@ -20,7 +20,8 @@ Chain = tuple[int, int, "Chain"] | None
 class Demand:
     """Members in merit order, as lists; `least` is 0 where any part will do.
 
-    `upto[i]`, `worth[i]`: what the first i members want, and limit x quantity summed over them.
+    `upto[i]`, `worth[i]`: what the first i members want, and limit x quantity summed over them; `slack[i]`: how much
+    of it they would do without.
     """
 
     def __init__(self, limits: Sequence[int], quantities: Sequence[int], least: Sequence[int]) -> None:
@@ -28,6 +29,10 @@ class Demand:
         self.upto = list(accumulate(self.quantities, initial=0))
         values = (limit * each for limit, each in zip(limits, quantities, strict=True))
         self.worth = list(accumulate(values, initial=0))
+        spare = (each - few for each, few in zip(self.quantities, self.least, strict=True))
+        self.slack = list(accumulate(spare, initial=0))
+        # the least minimum, of those who have one, among the first i + 1
+        self.smallest = list(accumulate((each or self.upto[-1] for each in self.least), min))
         self.rigid = self.quantities == self.least
         self._falling = [-limit for limit in self.limits]
 
@@ -69,9 +74,23 @@ class Best:
 
 @dataclass(slots=True)
 class Budget:
-    """How many nodes may still be looked at."""
+    """How many nodes of searches may still be looked at."""
 
-    nodes: int
+    nodes: int = MOST_NODES
+
+
+@dataclass(slots=True)
+class _Node:
+    """It is settled who of the members before `at` is served: `taken`, in full, `total` for limits of `value`.
+
+    They would do without `slack` of it.
+    """
+
+    at: int = 0
+    total: int = 0
+    value: int = 0
+    slack: int = 0
+    taken: Chain = None
 
 
 class Search:
@@ -84,68 +103,84 @@ class Search:
 
     def run(self) -> bool:
         """Improve the best choice; return whether nothing better is left."""
-        nodes: list[tuple[int, int, int, Chain]] = [(0, 0, 0, None)]
-        while nodes:
+        waiting = [iter([_Node()])]
+        while waiting:
+            node = next(waiting[-1], None)
+            if node is None:
+                waiting.pop()
+                continue
             if not self._budget.nodes:
                 return False
             self._budget.nodes -= 1
-            nodes.extend(self._branches(*nodes.pop()))
+            waiting.append(self._branches(node))
         return True
 
-    def _branches(self, at: int, total: int, value: int, taken: Chain) -> list[tuple[int, int, int, Chain]]:
-        """Look at one node: `taken` of the members before `at` are served in full. Return what is left to look at."""
+    def _branches(self, node: _Node) -> Iterator[_Node]:
+        """Look at one node, and yield those below it that may hold something better."""
         demand, best = self._demand, self._best
-        self._alone(total, value, taken)
-        if self._dominated(at, total, value):
-            return []
-        end = self._end(at, total)
-        if end == at:
-            return []
-        full, cut = self._filled(at, total, end)
-        reached, worth = (
-            total + demand.upto[full] - demand.upto[at],
-            value + demand.worth[full] - demand.worth[at],
-        )
-        bound = worth + (demand.limits[full] * cut if cut else 0) - self._need
-        if (bound, reached + cut) <= (best.value, best.total):
-            return []
-        chain = (at, full, taken) if full > at else taken
+        self._alone(node)
+        end = node.at if self._dominated(node) else self._end(node)
+        if end == node.at:
+            return
+        full, cut = self._filled(node, end)
+        filled = self._up_to(node, full)
+        bound = filled.value - self._need + (demand.limits[full] * cut if cut else 0)
+        if (bound, filled.total + cut) <= (best.value, best.total):
+            return
         if not cut or cut >= demand.least[full]:
-            best.offer(bound, reached + cut, chain, [(full, cut)] if cut else None)
-            return []
-        self._squeezed(reached, worth, chain, full)
-        return [
-            (
-                place + 1,
-                total + demand.upto[place] - demand.upto[at],
-                value + demand.worth[place] - demand.worth[at],
-                (at, place, taken) if place > at else taken,
-            )
-            for place in range(at, full + 1)
-            if demand.least[place]
-        ]
+            best.offer(bound, filled.total + cut, filled.taken, [(full, cut)] if cut else None)
+            return
+        self._squeezed(filled)
+        yield from self._left_out(node, full, bound)
 
-    def _end(self, at: int, total: int) -> int:
+    def _left_out(self, node: _Node, last: int, bound: int) -> Iterator[_Node]:
+        """Yield the nodes without one member, from the last one up.
+
+        Whoever comes instead has at most the limit of the last: so much is lost at least. Nobody before `place`
+        has a smaller minimum than `smallest[place]`, so there is an end to it.
+        """
+        demand, best, lowest = self._demand, self._best, self._demand.limits[last]
+        for place in range(last, node.at - 1, -1):
+            loss = demand.limits[place] - lowest
+            if bound - loss * demand.smallest[place] < best.value:
+                return
+            if demand.least[place] and bound - loss * demand.quantities[place] >= best.value:
+                without = self._up_to(node, place)
+                without.at += 1
+                yield without
+
+    def _up_to(self, node: _Node, stop: int) -> _Node:
+        """Return the node at which those before `stop` are served as well."""
+        demand, at = self._demand, node.at
+        return _Node(
+            stop,
+            node.total + demand.upto[stop] - demand.upto[at],
+            node.value + demand.worth[stop] - demand.worth[at],
+            node.slack + demand.slack[stop] - demand.slack[at],
+            (at, stop, node.taken) if stop > at else node.taken,
+        )
+
+    def _end(self, node: _Node) -> int:
         """Return the end of the members from `at` on that can bear the price if all who can are served."""
         demand, end = self._demand, len(self._demand.limits)
-        while end > at:
-            most = min(self._room, total + demand.upto[end] - demand.upto[at])
+        while end > node.at:
+            most = min(self._room, node.total + demand.upto[end] - demand.upto[node.at])
             bearing = demand.bearing(self._need, most)
             if bearing >= end:
                 break
-            end = max(at, bearing)
+            end = max(node.at, bearing)
         return end
 
-    def _filled(self, at: int, total: int, end: int) -> tuple[int, int]:
+    def _filled(self, node: _Node, end: int) -> tuple[int, int]:
         """Return the first member from `at` on that the room does not serve in full, and its part."""
         upto = self._demand.upto
-        reach = upto[at] + self._room - total
-        full = min(bisect_right(upto, reach, lo=at) - 1, end)
+        reach = upto[node.at] + self._room - node.total
+        full = min(bisect_right(upto, reach, lo=node.at) - 1, end)
         return full, (reach - upto[full] if full < end else 0)
 
-    def _alone(self, total: int, value: int, taken: Chain) -> None:
+    def _alone(self, node: _Node) -> None:
         """Offer what is taken so far; who takes any part and does not bear the price goes."""
-        demand = self._demand
+        demand, total, value, taken = self._demand, node.total, node.value, node.taken
         while taken is not None:
             start, stop, before = taken
             last = stop - 1
@@ -158,26 +193,29 @@ class Search:
             value -= demand.limits[last] * demand.quantities[last]
             taken = (start, last, before) if last > start else before
 
-    def _dominated(self, at: int, total: int, value: int) -> bool:
+    def _dominated(self, node: _Node) -> bool:
         """Return whether the same room was left here before at no less a value.
 
         That decides only where all is all or nothing: else what was taken may also be cut, here but not there.
         """
         if not self._demand.rigid:
             return False
-        known = self._seen.get((at, total))
-        if known is not None and value <= known:
+        known = self._seen.get((node.at, node.total))
+        if known is not None and node.value <= known:
             return True
-        self._seen[at, total] = value
+        self._seen[node.at, node.total] = node.value
         return False
 
-    def _squeezed(self, total: int, value: int, taken: Chain, last: int) -> None:
-        """Offer to serve `last` as well: it and those before it are cut, the lowest limits first, to their minimum."""
-        demand, less = self._demand, []
-        over = total + demand.quantities[last] - self._room
-        value += demand.limits[last] * demand.quantities[last]
-        chain: Chain = (last, last + 1, taken)
-        walk = chain
+    def _squeezed(self, node: _Node) -> None:
+        """Offer to serve the next member as well: it and those before it are cut, the lowest limits first.
+
+        Nobody is cut below its minimum; where that is not enough there is nothing to offer.
+        """
+        demand, less = self._demand, list[tuple[int, int]]()
+        more = self._up_to(node, node.at + 1)
+        over, value, walk = more.total - self._room, more.value, more.taken
+        if over > more.slack:
+            return
         while over and walk is not None:
             start, stop, walk = walk
             for place in range(stop - 1, start - 1, -1):
@@ -187,5 +225,4 @@ class Search:
                     over, value = over - cut, value - demand.limits[place] * cut
                 if not over:
                     break
-        if not over:
-            self._best.offer(value - self._need, self._room, chain, less)
+        self._best.offer(value - self._need, self._room, more.taken, less)

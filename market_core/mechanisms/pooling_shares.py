@@ -9,14 +9,17 @@ from typing import Literal
 from market_core.mechanisms.pooling_members import Curve
 from market_core.mechanisms.pooling_problem import PoolAward, PoolProblem
 from market_core.mechanisms.pooling_rationing import least_part, merit_order
-from market_core.mechanisms.pooling_search import Demand
+from market_core.mechanisms.pooling_search import MOST_NODES, Budget, Demand
 from market_core.mechanisms.pooling_supply import totals
-from market_core.mechanisms.procurement import DoesNotFit, Unproved
+from market_core.mechanisms.procurement import DoesNotFit, TooLarge, Unproved
 from market_core.values import MICRO, largest_remainder, rounded_up_together
 
 ShareRule = Literal["uniform", "proportional", "shapley"]
 MOST_EXACT = 12
 """Players up to which Shapley values are exact; above they are sampled."""
+MOST_COALITIONS = 500_000
+"""Coalitions that sampling may ask about; some minutes."""
+_NODES = 20 * MOST_NODES
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,8 @@ def share(
     key; each is at most limit x served, rounded up.
 
     Raises DoesNotFit for `proportional` and `shapley` where a served member has no limit; Unproved where the
-    award or a coalition's surplus is not proved best; ValueError below 2 samples.
+    award or a coalition's surplus is not proved best; TooLarge above 250,000 samples x players; ValueError
+    below 2 samples.
     Source: Shapley (1953); sampled as in Castro, Gomez and Tejada (2009), with antithetic orders.
 
     >>> from market_core.mechanisms.multi_unit_bids import UnitBid
@@ -113,6 +117,7 @@ class _Game:
         self._limits = [members[place].limit or 0 for place in self.players]
         self._parts = [each // self.part for each in parts]
         self._least = [each // self.part for each in least]
+        self._budget = Budget(_NODES)
         self._curve = Curve(totals(problem)[: -(-sum(parts) // MICRO) + 1], MICRO // self.part)
 
     def value(self, coalition: Sequence[int]) -> int:
@@ -122,7 +127,8 @@ class _Game:
                 [self._limits[at] for at in coalition],
                 [self._parts[at] for at in coalition],
                 [self._least[at] for at in coalition],
-            )
+            ),
+            self._budget,
         )
         if choice.bound > choice.value:
             raise Unproved((choice.bound - choice.value) * self.part)
@@ -145,6 +151,8 @@ def _sampled(game: _Game, nonce: bytes, samples: int) -> tuple[list[int], int, l
     """Return the means of what the players add, times the second number, and their standard errors."""
     if samples < 2:
         raise ValueError("an error needs 2 samples or more")
+    if 2 * samples * len(game.players) > MOST_COALITIONS:
+        raise TooLarge(f"samples x players above {MOST_COALITIONS // 2:,}")
     sums, squares = [0] * len(game.players), [0] * len(game.players)
     for number in range(samples):
         order = _order(game.keys, nonce, number)

@@ -321,6 +321,8 @@ def test_samples_follow_the_nonce_and_nothing_else():
     assert share(turned, decide(turned), "shapley", b"one", 20).payments == first.payments[::-1]
     with pytest.raises(ValueError, match="2 samples"):
         share(problem, award, "shapley", b"one", 1)
+    with pytest.raises(TooLarge, match="samples"):
+        share(problem, award, "shapley", b"one", 250_000)
 
 
 # The threshold, and what nobody can mean

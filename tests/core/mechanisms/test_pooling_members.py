@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from market_core.mechanisms.pooling_members import Curve
-from market_core.mechanisms.pooling_search import Demand
+from market_core.mechanisms.pooling_search import Budget, Demand
 
 
 @st.composite
@@ -51,7 +51,7 @@ def first_best(costs, unit, demand):
 @settings(max_examples=250, deadline=None, derandomize=True)
 def test_the_choice_is_the_first_best_of_all_in_merit_order(curve, demand):
     costs, unit = curve
-    choice = Curve(costs, unit).best(demand)
+    choice = Curve(costs, unit).best(demand, Budget())
     assert (choice.value, choice.total, list(choice.parts)) == first_best(costs, unit, demand)
     assert choice.bound == choice.value
 
@@ -60,7 +60,7 @@ def test_the_choice_is_the_first_best_of_all_in_merit_order(curve, demand):
 @settings(max_examples=150, deadline=None, derandomize=True)
 def test_so_it_is_where_all_is_all_or_nothing(curve, demand):
     costs, unit = curve
-    choice = Curve(costs, unit).best(demand)
+    choice = Curve(costs, unit).best(demand, Budget())
     assert (choice.value, choice.total, list(choice.parts)) == first_best(costs, unit, demand)
 
 
@@ -68,9 +68,11 @@ def test_so_it_is_where_all_is_all_or_nothing(curve, demand):
 @settings(max_examples=80, deadline=None, derandomize=True)
 def test_amounts_beyond_64_bits_change_nothing(curve, demand):
     (costs, unit), many = curve, 10**15
-    choice = Curve(costs, unit).best(demand)
+    choice = Curve(costs, unit).best(demand, Budget())
     limits = [limit * many for limit in demand.limits]
-    large = Curve([each * many for each in costs], unit).best(Demand(limits, demand.quantities, demand.least))
+    large = Curve([each * many for each in costs], unit).best(
+        Demand(limits, demand.quantities, demand.least), Budget()
+    )
     assert (large.value, large.parts) == (choice.value * many, choice.parts)
 
 
@@ -78,7 +80,7 @@ def test_members_alike_that_never_fill_the_units_are_decided_all_the_same():
     # 60 members want 4 or nothing, 40 want 6 or nothing: 201 units are never filled, and the bound never tells.
     sizes = [4] * 60 + [6] * 40
     demand = Demand([5] * 100, sizes, sizes)
-    choice = Curve([0, *[3 * k for k in range(1, 202)]], 1).best(demand)
+    choice = Curve([0, *[3 * k for k in range(1, 202)]], 1).best(demand, Budget())
     assert (choice.value, choice.total, choice.bound) == (400, 200, 400)
 
 
@@ -86,7 +88,7 @@ def test_a_search_that_ends_early_says_how_far_it_may_be_off():
     random = Random(1)
     sizes = [random.randint(1000, 9000) * 2 for _ in range(40)]
     demand, curve = Demand(range(400, 0, -10), sizes, sizes), Curve([0, 1], 150_001)
-    sure, quick = curve.best(demand), curve.best(demand, nodes=10)
+    sure, quick = curve.best(demand, Budget()), curve.best(demand, Budget(10))
     assert sure.bound == sure.value
     assert quick.value < sure.value < quick.bound
-    assert curve.best(demand, nodes=10) == quick
+    assert curve.best(demand, Budget(10)) == quick
