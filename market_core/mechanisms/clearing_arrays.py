@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 
 ANY_PRICE = 2**62
 """The limit of a demand at any price. All sums, totals included, stay below it."""
-SAMPLE = 2**15
+SAMPLE = 2**13
 """About how many entries of each side say where to look for the price."""
+COUNTED = 2**21
+"""Remainders below it are counted one by one, which is quicker than sorting them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -126,26 +128,30 @@ def _crossing(demand: Column, offers: Column) -> int:
     """Return the lowest limit or ask above which no more is demanded than is offered up to it."""
     import numpy as np  # noqa: PLC0415 - imported when used
 
-    low, high = _bracket(demand, offers)
-    if demand.below(-high) > offers.below(high + 1):
-        low, high = high, ANY_PRICE
-    elif demand.below(-low) <= offers.below(low + 1):
-        low, high = -1, low
+    low, high = -1, ANY_PRICE
+    for price in _guesses(demand, offers):
+        if low < price < high:
+            if demand.below(-price) <= offers.below(price + 1):
+                high = price
+            else:
+                low = price
+    if high - low == 1:
+        return high
     near_bids = np.flatnonzero((demand.rank >= -high) & (demand.rank < -low))
     near_asks = np.flatnonzero((offers.rank > low) & (offers.rank <= high))
     bids, asks = -demand.rank[near_bids], offers.rank[near_asks]
-    prices = np.unique(np.concatenate((bids, asks)))
+    prices = np.sort(np.concatenate((bids, asks)))
     bought = demand.below(-low) - _upto(bids, demand.quantity[near_bids], prices)
     sold = offers.below(low + 1) + _upto(asks, offers.quantity[near_asks], prices)
     return int(prices[np.argmax(bought <= sold)])
 
 
-def _bracket(demand: Column, offers: Column) -> tuple[int, int]:
-    """Return two prices between which the curves of a sample cross, so far apart that those of all may as well."""
+def _guesses(demand: Column, offers: Column) -> list[int]:
+    """Return prices to try: where the curves of a sample cross, and so far from it that those of all cross between."""
     import numpy as np  # noqa: PLC0415
 
     if max(len(demand.rank), len(offers.rank)) < 2 * SAMPLE:
-        return -1, ANY_PRICE
+        return []
     steps = [max(1, len(side.rank) // SAMPLE) for side in (demand, offers)]
     bids, asks = -demand.rank[:: steps[0]], offers.rank[:: steps[1]]
     # A sample only says where to look, so floats are good enough for it.
@@ -154,9 +160,9 @@ def _bracket(demand: Column, offers: Column) -> tuple[int, int]:
     prices = np.sort(np.concatenate((bids, asks)))
     missing = bid_quantity.sum() - _upto(bids, bid_quantity, prices) - _upto(asks, ask_quantity, prices)
     at = int(np.argmax(missing <= 0))
-    apart = len(prices) // 32
-    low = int(prices[at - apart]) - 1 if at >= apart else -1
-    return low, int(prices[at + apart]) if at + apart < len(prices) else ANY_PRICE
+    apart = len(prices) // 24
+    around = prices[max(at - apart, 0)], prices[min(at + apart, len(prices) - 1)]
+    return [int(prices[at]), int(prices[at]) - 1, *map(int, around)]
 
 
 def _upto(values: "Ints", quantity: "NDArray[Any]", prices: "Ints") -> "NDArray[Any]":
@@ -193,10 +199,10 @@ def _filled(side: Column, level: int, traded: int, grain: int) -> tuple["Ints", 
         filled[margin] = parts * grain
     worst: int | None = level
     if not left:
-        worst = int(side.rank.max(where=better, initial=-ANY_PRICE))
+        worst = int(np.where(better, side.rank, -ANY_PRICE).max())
     after: int | None = level
     if left == whole or level == -ANY_PRICE:
-        after = int(side.rank.min(where=side.rank > level, initial=ANY_PRICE))
+        after = int(np.where(side.rank > level, side.rank, ANY_PRICE).min())
     return filled, None if worst == -ANY_PRICE else worst, None if after in {-ANY_PRICE, ANY_PRICE} else after
 
 
@@ -208,12 +214,22 @@ def _shares(factor: int, values: "Ints", divisor: int, total: int, first: "First
     more = total - int(parts.sum())
     if not more:
         return parts
-    least = np.partition(remainders, -more)[-more]
+    least = _nth_largest(remainders, more, divisor)
     up = np.flatnonzero(remainders > least)
     parts[up] += 1
     if more > len(up):
         parts[first(np.flatnonzero(remainders == least), more - len(up))] += 1
     return parts
+
+
+def _nth_largest(values: "Ints", number: int, above: int) -> int:
+    """Return the `number`-th largest of some values from 0 to below `above`."""
+    import numpy as np  # noqa: PLC0415
+
+    if above > COUNTED:
+        return int(np.partition(values, -number)[-number])
+    counts = np.bincount(values, minlength=above)
+    return above - 1 - int(np.argmax(np.cumsum(counts[::-1]) >= number))
 
 
 def _times_over(factor: int, values: "Ints", divisor: int) -> tuple["Ints", "Ints"]:
