@@ -103,6 +103,8 @@ def test_a_weight_of_zero_gets_what_all_others_leave():
     made = share(demand, offers((5, None)), "fair")
     assert (made.demand, made.reasons) == ((0, 5 * M, 0), ("no_supply", None, "no_supply"))
     assert bought([member("a", 4, weight=0), member("b", 4, weight=0)], 2) == [1, 1]
+    least = member("a", 9, weight=0.000001), member("b", 9, weight=0.000003), member("c", 9, weight=0)
+    assert bought(least, 4) == [1, 3, 0]
 
 
 def test_a_higher_priority_comes_first_and_within_one_all_is_fair():
@@ -189,6 +191,8 @@ def test_a_share_rounded_up_to_its_minimum_is_enough():
     demand = [member("a", 3, minimum=2), member("b", 3, minimum=1)]
     assert bought(demand, 3, grain=M) == [2, 1]
     assert bought(demand, 3) == [0, 3]
+    # 2, 2, 1; without c 3, 2: b is one short of it
+    assert bought([member(name, 5, minimum=3) for name in "abc"], 5, grain=M) == [5, 0, 0]
 
 
 def test_minimums_are_kept_from_the_highest_priority_down():
@@ -203,6 +207,9 @@ def test_without_those_left_out_the_price_is_found_again():
     assert priced(demand, [(5, 3), (4, 8)]) == (3, [0, 4], [4, 0], ["below_minimum", None])
     assert priced(demand, [(5, 3), (5, 8)]) == (8, [10, 0], [5, 5], [None, "out_of_price"])
     assert priced(demand[:1], [(5, 3), (4, 8)]) is None
+    # once a is left out there is enough for b, which was rationed before
+    demand = [member("a", 9, minimum=9), member("b", 6, 9)]
+    assert priced(demand, [(8, 3)]) == (3, [0, 6], [6], ["below_minimum", None])
 
 
 def test_two_members_with_one_key_are_a_mistake_of_the_caller():

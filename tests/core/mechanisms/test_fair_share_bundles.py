@@ -72,14 +72,14 @@ def test_the_demands_of_an_owner_count_together(filling):
     two = [bundle("a/1", (1, 1), tasks=2), bundle("a/2", (1, 1), tasks=6), bundle("b", (1, 1), tasks=12)]
     assert tasks(one, (8, 8), filling=filling) == [4, 4]
     assert tasks(two, (8, 8), filling=filling) == [1, 3, 4]
-    thirds = [
+    three = [
         bundle("a/1", (1, 1)),
         bundle("a/2", (1, 1)),
-        bundle("a/3", (1, 1), tasks=9),
+        bundle("a/3", (1, 1), tasks=99),
         bundle("b", (1, 1)),
     ]
-    got = [2, 2, 1, 4] if filling == "whole" else [1.333333, 1.333333, 1.333333, 4]
-    assert tasks(thirds, (9, 9), filling=filling) == (got if filling == "whole" else [1.5, 1.5, 1.5, 4.5])
+    shares = {"whole": [2, 2, 1, 4], "divisible": [1.5, 1.5, 1.5, 4.5]}
+    assert tasks(three, (9, 9), filling=filling) == shares[filling]
 
 
 @BOTH
@@ -115,6 +115,18 @@ def test_a_task_that_does_not_fit_is_skipped_and_the_others_go_on():
 
 def test_of_two_owners_with_equal_shares_the_first_by_name_has_the_last_task():
     assert tasks([bundle("b", (1,)), bundle("a", (1,))], (5,), filling="whole") == [2, 3]
+
+
+def test_the_smallest_amounts_and_the_largest_weights_are_told_apart():
+    demand = [Bundle((name, ""), name, (1,), None, w * 10**14) for name, w in (("a", 3), ("b", 2))]
+    assert share_bundles(demand, (5,), "fair", "whole").tasks == (3 * M, 2 * M)
+
+
+def test_the_largest_capacity_is_never_exceeded_by_roundings():
+    most = MOST_CAPACITY - 1
+    made = share_bundles([bundle(name, (1,)) for name in "abc"], (most,), "fair")
+    assert sum(amount for (amount,) in made.amounts) == most
+    assert all(abs(amount - most // 3) <= 9 for (amount,) in made.amounts)
 
 
 def test_without_capacity_nobody_gets_anything_and_the_resource_is_named():

@@ -136,6 +136,13 @@ def test_whole_tasks_are_those_of_filling_one_by_one(market):
             assert stop is None
 
 
+def test_a_head_start_names_what_stopped_a_kind_at_its_last_task():
+    a, b = Bundle(("a", ""), "a", (1, 1)), Bundle(("b", ""), "b", (1, 0), 2)
+    kinds = kinds_of([a, b], turns([a, b], "fair")[0])
+    assert fill(kinds, [4, 2], patience=1) == fill(kinds, [4, 2])
+    assert fill(kinds, [4, 2]).stopped_by == [1, None]
+
+
 def test_a_head_start_gives_what_filling_one_by_one_gives():
     for seed in range(60):
         random = Random(seed)
@@ -244,22 +251,26 @@ def test_no_other_bundle_asked_for_gets_an_owner_more_tasks(market, lie):
 
 
 def test_large_markets_stay_within_capacity_and_use_up_what_stops_somebody():
-    for seed in range(4):
+    for seed in range(6):
         random = Random(seed)
         scale = 10 ** random.randint(3, 12)
-        demand = [
-            Bundle(
-                (f"{i}", ""),
-                f"{i}",
-                (*random.choices([0, 1, scale // 3, scale], k=3), random.randint(1, scale)),
-                random.choice([None, random.randint(1, 30)]),
-                random.randint(1, 3 * M),
-            )
-            for i in range(3000)
-        ]
-        capacity = [min(2**53 - 1, random.randint(1, 5000) * scale) for _ in range(4)]
+        demand = []
+        for i in range(1000):
+            needs = [random.choice([0, 0, 1]) * random.randint(1, scale) for _ in range(4)]
+            needs[i % 4] = random.randint(1, scale)
+            weight, limit = random.randint(1, 3 * M), random.randint(1, 30)
+            demand.append(Bundle((f"{i}", ""), f"{i}", tuple(needs), limit, weight))
+        capacity = [sum(b.per_task[r] * b.tasks for b in demand) * (r + 1) // 6 for r in range(4)]
         made = share_bundles(demand, capacity, "fair")
-        used = [sum(column) for column in zip(*made.amounts, strict=True)]
-        assert all(sum_ <= most for sum_, most in zip(used, capacity, strict=True))
-        for r in set(made.stopped_by) - {None}:
-            assert capacity[r] - used[r] < len(demand)
+        left = [most - sum(row[r] for row in made.amounts) for r, most in enumerate(capacity)]
+        stops = set(made.stopped_by) - {None}
+        assert len(stops) > 1
+        assert min(left) >= 0
+        assert all(left[r] < len(demand) for r in stops)
+        level = {r: [] for r in stops}  # of all stopped by one resource, but for the roundings of an amount
+        for one, row, stop in zip(demand, made.amounts, made.stopped_by, strict=True):
+            if stop is not None:
+                share, r = max((Fraction(amount, capacity[r]), r) for r, amount in enumerate(row))
+                level[stop].append((share / one.weight, Fraction(1, capacity[r] * one.weight)))
+        for found in level.values():
+            assert max(at for at, _ in found) <= min(at + 2 * rounding for at, rounding in found) * (1 + 1e-9)

@@ -274,7 +274,8 @@ def test_everybody_gets_nothing_or_its_minimum_at_a_price_that_it_bears(demand, 
     if made is None:
         return
     for one, got, why in zip(demand, made.demand, made.reasons, strict=True):
-        assert (got >= one.minimum) or (got == 0 and why is not None)
+        assert got >= one.minimum or got == 0
+        assert (why is None) == (got == one.quantity)
         assert got == 0 or one.limit is None or one.limit >= made.price
     assert sum(made.demand) == sum(made.offers)
     assert sum(made.payments) == sum(made.receipts)
