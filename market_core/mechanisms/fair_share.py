@@ -152,8 +152,6 @@ def _shared(
             bought[i] = units * grain
             if units < claim.quantity:
                 reasons[i] = "rationed" if left else "no_supply"
-            else:
-                reasons[i] = None
         left -= sum(shares)
     return bought, left_out
 

@@ -38,6 +38,7 @@ def fill(kinds: Kinds, capacity: Sequence[int]) -> Filled:
 def _within(amounts: Array, most: int) -> None:
     """Take back what roundings made too much: a micro-unit each of the largest amounts, ties in their order."""
     excess = int(amounts.sum()) - most
+    assert excess <= 9 * len(amounts)  # 9 micro-units: the noise of 2^53; more would be no rounding
     while excess > 0:
         positive = int((amounts > 0).sum())
         largest = (-amounts).argsort(kind="stable")[: min(excess, positive)]

@@ -4,6 +4,8 @@ import pytest
 
 from market_core.mechanisms.clearing import Entry
 from market_core.mechanisms.fair_share import Member, Shares, share
+from market_core.mechanisms.fair_share_filling import Claim
+from market_core.mechanisms.fair_share_minimum import fill_above
 
 M = 1_000_000
 
@@ -193,6 +195,11 @@ def test_a_share_rounded_up_to_its_minimum_is_enough():
     assert bought(demand, 3) == [0, 3]
     # 2, 2, 1; without c 3, 2: b is one short of it
     assert bought([member(name, 5, minimum=3) for name in "abc"], 5, grain=M) == [5, 0, 0]
+
+
+def test_a_claim_is_left_out_until_all_others_reach_their_minimums():
+    claims = [Claim((name, ""), name, 5) for name in "abc"]
+    assert fill_above(5, claims, dict.fromkeys("abc", 1), [3, 3, 3]) == ([5, 0, 0], {1, 2})
 
 
 def test_minimums_are_kept_from_the_highest_priority_down():

@@ -267,10 +267,13 @@ def test_large_markets_stay_within_capacity_and_use_up_what_stops_somebody():
         assert len(stops) > 1
         assert min(left) >= 0
         assert all(left[r] < len(demand) for r in stops)
-        level = {r: [] for r in stops}  # of all stopped by one resource, but for the roundings of an amount
-        for one, row, stop in zip(demand, made.amounts, made.stopped_by, strict=True):
-            if stop is not None:
-                share, r = max((Fraction(amount, capacity[r]), r) for r, amount in enumerate(row))
-                level[stop].append((share / one.weight, Fraction(1, capacity[r] * one.weight)))
-        for found in level.values():
-            assert max(at for at, _ in found) <= min(at + 2 * rounding for at, rounding in found) * (1 + 1e-9)
+        levels = []  # of each agent, and the rounding of an amount in it
+        for one, row in zip(demand, made.amounts, strict=True):
+            share, r = max((Fraction(amount, capacity[r]), r) for r, amount in enumerate(row))
+            levels.append((share / one.weight, Fraction(2, capacity[r] * one.weight)))
+        for r in stops:
+            at = [pair for pair, stop in zip(levels, made.stopped_by, strict=True) if stop == r]
+            highest = min(level + rounding for level, rounding in at) * (1 + Fraction(1, 10**9))
+            assert max(level for level, _ in at) <= highest  # all that r stopped are at one level
+            for one, (level, _) in zip(demand, levels, strict=True):
+                assert level <= highest or not one.per_task[r]  # and nobody who needs r is above it
