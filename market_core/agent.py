@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 
 from market_core.canonical import canonical
-from market_core.commands import RegisterAgent
-from market_core.events import AgentRegistered, Attributes, Event, OutcomeReported, WorkWon
+from market_core.commands import Grant, RegisterAgent
+from market_core.events import AgentRegistered, Attributes, Event, Granted, OutcomeReported, WorkWon
 from market_core.facts import Facts
+from market_core.values import owner_of
 
 
 @dataclass(slots=True)
@@ -14,13 +16,24 @@ class Agent:
     """An agent's card and record. One that never registered has an empty card and may still have outcomes.
 
     `running` is the work won whose outcome is not reported, by auction; `limits` says since when it has taken how
-    much work at a time.
+    much work at a time; `granted` what the operator gave to the demand of an owner, whose stream is that of its name.
     """
 
     registered: AgentRegistered | None = None
     outcomes: list[OutcomeReported] = field(default_factory=list)
     running: dict[str, WorkWon] = field(default_factory=dict)
     limits: list[tuple[datetime, int | None]] = field(default_factory=list)
+    granted: Granted | None = None
+
+    @property
+    def priority(self) -> int:
+        """The highest priority that demand of this owner may have."""
+        return self.granted.priority if self.granted else 0
+
+    @property
+    def weight(self) -> Decimal:
+        """The largest weight that demand of this owner may have."""
+        return self.granted.weight if self.granted else Decimal(1)
 
     @property
     def capabilities(self) -> frozenset[str]:
@@ -39,8 +52,12 @@ def capacity(agent: Agent, moment: datetime) -> int | None:
     return None if limit is None else max(0, limit - len(agent.running))
 
 
-def decide(agent: Agent, command: RegisterAgent, facts: Facts) -> list[Event]:
-    """Return the registration; saying again what already stands is no event."""
+def decide(agent: Agent, command: RegisterAgent | Grant, facts: Facts) -> list[Event]:
+    """Return the registration or the grant; saying again what already stands is no event."""
+    if isinstance(command, Grant):
+        if (agent.priority, agent.weight) == (command.priority, command.weight):
+            return []
+        return [Granted(facts.now, owner_of(command.owner), command.priority, command.weight)]
     said = AgentRegistered(
         facts.now,
         command.agent,
@@ -65,6 +82,8 @@ def evolve(agent: Agent, event: Event) -> Agent:
             agent.registered = event
             if (agent.limits[-1][1] if agent.limits else None) != event.max_concurrent:
                 agent.limits.append((event.at, event.max_concurrent))
+        case Granted():
+            agent.granted = event
         case WorkWon():
             agent.running[event.auction_id] = event
         case OutcomeReported():

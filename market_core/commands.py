@@ -4,6 +4,7 @@ A command that exists holds only valid values (`values`); whether the market agr
 `agent` is who acts. Descriptions are what a caller reads, so they say unit, range and default.
 """
 
+from decimal import Decimal
 from itertools import pairwise
 from typing import Annotated, Self
 
@@ -21,6 +22,7 @@ from market_core.terms import (
     NO_CONSTRAINTS,
     AgentIds,
     Attributes,
+    ClearingRule,
     Combine,
     Constraints,
     Extension,
@@ -29,7 +31,9 @@ from market_core.terms import (
     Lot,
     Model,
     Names,
+    OfferTier,
     PaymentRule,
+    Policy,
     Priority,
     Requirements,
     Reveal,
@@ -351,9 +355,24 @@ class RequestResources(Command):
     max_unit_price: Annotated[
         PositiveMoney | None, Field(description="the most you pay per unit, credits. Default: any price")
     ] = None
+    min_quantity: Annotated[
+        Quantity | None, Field(description="the least that is of use; equal to quantity: all or nothing")
+    ] = None
+    priority: Annotated[
+        Priority | None,
+        Field(description="for policy priority: at most what the operator granted, the default"),
+    ] = None
+    weight: Annotated[Quantity | None, Field(description="for policies fair and priority: likewise")] = None
     needed_by: Annotated[Instant | None, Field(description="when the demand lapses, ISO 8601 with zone")] = (
         None
     )
+    replaces: Annotated[str, Field(max_length=128, description="a demand_id of yours that it replaces")] = ""
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.min_quantity is not None and self.min_quantity > self.quantity:
+            raise wrong("min_quantity", "must not be above quantity")
+        return self
 
 
 class OfferResources(Command):
@@ -362,9 +381,36 @@ class OfferResources(Command):
     resource: Annotated[ShownName, Field(description="its name, such as gpu-hours")]
     quantity: Annotated[Quantity, Field(description="units offered; less may be sold")]
     unit_price: Annotated[Money, Field(description="the least you take per unit, credits")]
+    tiers: Annotated[
+        tuple[OfferTier, ...],
+        Field(
+            strict=False,
+            max_length=20,
+            description="[{from_quantity, unit_price}]: a lower price for all once so much is sold",
+        ),
+        WithJsonSchema({"type": "array", "items": {"type": "object"}}),
+    ] = ()
+    min_quantity: Annotated[Quantity | None, Field(description="the least you sell at once")] = None
     available_until: Annotated[
         Instant | None, Field(description="when the offer lapses, ISO 8601 with zone")
     ] = None
+    replaces: Annotated[str, Field(max_length=128, description="an offer_id of yours that it replaces")] = ""
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.min_quantity is not None and self.min_quantity > self.quantity:
+            raise wrong("min_quantity", "must not be above quantity")
+        starts = [tier.from_quantity for tier in self.tiers]
+        if any(later <= sooner for sooner, later in pairwise(starts)):
+            raise wrong("tiers", "must have strictly increasing from_quantity")
+        prices = [self.unit_price, *(tier.unit_price for tier in self.tiers)]
+        if any(later >= sooner for sooner, later in pairwise(prices)):
+            raise wrong(
+                "tiers", "must fall: each unit_price below the one before, the first below the offer's own"
+            )
+        if starts and starts[-1] > self.quantity:
+            raise wrong("tiers", "must begin within your quantity")
+        return self
 
 
 class AggregateDemand(Command):
@@ -374,6 +420,17 @@ class AggregateDemand(Command):
         tuple[Name, ...],
         Field(strict=False, min_length=1, max_length=20, description="names; each is cleared on its own"),
     ]
+    policy: Annotated[
+        Policy | None,
+        Field(
+            description="where there is not enough. efficient (default): to whom it is worth most. fair: equal "
+            "shares by weight. priority: higher first"
+        ),
+    ] = None
+    payment_rule: Annotated[
+        ClearingRule | None,
+        Field(description="uniform (default): one price. mcafee: truthful on both sides, single units only"),
+    ] = None
 
 
 class RegisterAgent(Command):
@@ -402,6 +459,16 @@ class DeclareResource(Model):
     resource: ShownName
     unit: ShortText = ""
     whole: bool = False
+    policy: Policy | None = None
+    payment_rule: ClearingRule | None = None
+
+
+class Grant(Model):
+    """Say how much an owner's demand counts where it is shared. For the operator of the database."""
+
+    owner: AgentId
+    priority: Priority = 0
+    weight: Quantity = Decimal(1)
 
 
 class Lapse(Model):
@@ -422,5 +489,6 @@ AnyCommand = (
     | AggregateDemand
     | RegisterAgent
     | DeclareResource
+    | Grant
     | Lapse
 )

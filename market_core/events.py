@@ -10,13 +10,16 @@ from typing import Literal
 
 from market_core.terms import (
     NO_CONSTRAINTS,
+    ClearingRule,
     Combine,
     Constraints,
     Extension,
     Format,
     IfUnproved,
     Lot,
+    OfferTier,
     PaymentRule,
+    Policy,
     Requirements,
     Reveal,
     Schedule,
@@ -233,6 +236,16 @@ class AgentRegistered:
 
 
 @dataclass(frozen=True, slots=True)
+class Granted:
+    """The operator said how much an owner's demand counts where it is shared."""
+
+    at: datetime
+    owner: str
+    priority: int
+    weight: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class ResourceDeclared:
     """The operator fixed a resource's unit and whether it is sold in whole units."""
 
@@ -240,6 +253,8 @@ class ResourceDeclared:
     name: str
     unit: str
     whole: bool
+    policy: Policy | None = None
+    payment_rule: ClearingRule | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +268,10 @@ class DemandPosted:
     quantity: Decimal
     max_unit_price: Decimal | None
     needed_by: datetime | None
+    min_quantity: Decimal = Decimal(0)
+    priority: int = 0
+    weight: Decimal = Decimal(1)
+    replaced: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,6 +285,9 @@ class OfferPosted:
     quantity: Decimal
     unit_price: Decimal
     available_until: datetime | None
+    min_quantity: Decimal = Decimal(0)
+    tiers: tuple[OfferTier, ...] = ()
+    replaced: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,17 +308,35 @@ class EntriesLapsed:
 
 @dataclass(frozen=True, slots=True)
 class Fill:
-    """What one demand or offer got in a clearing: units, and the total paid or received."""
+    """What one demand or offer got in a clearing: units, and the total paid or received.
+
+    `reason`: why it is less than it asked, empty where it is all. `saving`: how much better than its own limit it
+    did, which is for its agent alone; None where it has none.
+    """
 
     entry_id: str
     agent: str
     quantity: Decimal
     payment: Decimal
+    reason: str = ""
+    saving: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """An entry that got nothing though the price suits it, and why."""
+
+    entry_id: str
+    agent: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class ResourceCleared:
-    """Demand met offers at one price. The payments of both sides have the same sum."""
+    """Demand met offers at one price. The payments of both sides have the same sum, but for `market_surplus`.
+
+    `offer_price`: what suppliers get per unit where that is another price (mcafee).
+    """
 
     at: datetime
     by: str
@@ -304,6 +344,12 @@ class ResourceCleared:
     allocations: tuple[Fill, ...]
     suppliers: tuple[Fill, ...]
     mechanism: str
+    policy: Policy = "efficient"
+    payment_rule: ClearingRule = "uniform"
+    left_out: tuple[LeftOut, ...] = ()
+    market_surplus: Decimal = Decimal(0)
+    offer_price: Decimal | None = None
+    proof: Proof | None = None
 
 
 Event = (
@@ -317,6 +363,7 @@ Event = (
     | WorkWon
     | OutcomeReported
     | AgentRegistered
+    | Granted
     | ResourceDeclared
     | DemandPosted
     | OfferPosted

@@ -12,9 +12,11 @@ from datetime import datetime
 from market_core import agent as agents
 from market_core import auction as auctions
 from market_core import auction_rules, together
+from market_core import book as books
 from market_core import resource as resources
 from market_core.agent import Agent
 from market_core.auction import Auction
+from market_core.book import Resource
 from market_core.commands import (
     AggregateDemand,
     AnyCommand,
@@ -22,6 +24,7 @@ from market_core.commands import (
     CloseAuction,
     CreateAuction,
     DeclareResource,
+    Grant,
     Lapse,
     OfferResources,
     RegisterAgent,
@@ -42,8 +45,7 @@ from market_core.events import (
 )
 from market_core.facts import Facts
 from market_core.rejections import Code, Rejection, first
-from market_core.resource import Resource
-from market_core.values import auction_of, name_of, resource_of, total
+from market_core.values import auction_of, name_of, owner_of, resource_of, total
 
 State = Auction | Resource | Agent
 States = Mapping[str, State]
@@ -94,7 +96,7 @@ def evolve(state: State, event: Event) -> State:
         case Auction():
             return auctions.evolve(state, event)
         case Resource():
-            return resources.evolve(state, event)
+            return books.evolve(state, event)
         case Agent():
             return agents.evolve(state, event)
 
@@ -114,12 +116,16 @@ def streams(command: AnyCommand, found: States, facts: Facts) -> tuple[str, ...]
             return _award_streams(command, found, facts)
         case ReportOutcome():
             return _report_streams(command, found)
-        case RequestResources() | OfferResources() | DeclareResource():
+        case RequestResources():
+            return (resource_stream(command.resource), agent_stream(owner_of(command.agent)))
+        case OfferResources() | DeclareResource():
             return (resource_stream(command.resource),)
         case AggregateDemand():
             return tuple(resource_stream(name) for name in dict.fromkeys(command.resources))
         case RegisterAgent():
             return (agent_stream(command.agent),)
+        case Grant():
+            return (agent_stream(owner_of(command.owner)),)
         case Lapse():
             return (command.stream,)
 
@@ -189,15 +195,23 @@ def handle(states: States, command: AnyCommand, facts: Facts) -> Decision:
             assert isinstance(provider, Agent)  # by its stream's name
             events = auction_rules.decide(command, state, facts, provider)
         case Resource():
-            events = resources.decide(command, state, facts)
+            events = resources.decide(command, state, facts, _owner(states, command))
         case Agent():
-            assert isinstance(command, RegisterAgent)  # the only command for an agent's stream alone
+            assert isinstance(command, RegisterAgent | Grant)  # the commands for an agent's stream alone
             events = agents.decide(state, command, facts)
     if (
         isinstance(state, Auction) and len(events) > 1
     ):  # it may hold an award: who takes a Dutch offer has won
         return Decision({stream: events} | _work_won(state, events))
     return Decision({stream: events})
+
+
+def _owner(states: States, command: AnyCommand) -> Agent | None:
+    if not isinstance(command, RequestResources):
+        return None
+    owner = states[agent_stream(owner_of(command.agent))]
+    assert isinstance(owner, Agent)  # by its stream's name
+    return owner
 
 
 def _award(states: States, command: AwardAuction, facts: Facts) -> Decision:

@@ -11,7 +11,7 @@ from market_core.rejections import Code, Rejection
 
 AuctionStatus = Literal["open", "closed", "awarded", "unsold", "cancelled"]
 AuctionMove = Literal["bid", "withdraw_bid", "close", "award", "fail_to_award", "cancel", "preview", "report"]
-EntryStatus = Literal["open", "filled", "withdrawn", "lapsed"]
+EntryStatus = Literal["open", "filled", "withdrawn", "replaced", "lapsed"]
 
 AUCTION_MOVES: Mapping[AuctionStatus, Mapping[AuctionMove, AuctionStatus]] = {
     "open": {
@@ -42,9 +42,16 @@ REFUSED_IN: Mapping[AuctionStatus, Code] = {
 }
 
 ENTRY_MOVES: Mapping[EntryStatus, Mapping[str, EntryStatus]] = {
-    "open": {"fill_partly": "open", "fill": "filled", "withdraw": "withdrawn", "lapse": "lapsed"},
+    "open": {
+        "fill_partly": "open",
+        "fill": "filled",
+        "withdraw": "withdrawn",
+        "replace": "replaced",
+        "lapse": "lapsed",
+    },
     "filled": {},
     "withdrawn": {},
+    "replaced": {},
     "lapsed": {},
 }
 

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 from market_core.agent import Agent
 from market_core.auction import Auction
 from market_core.awards import final_ranking
+from market_core.book import Resource
 from market_core.canonical import digest
 from market_core.commands import (
     AggregateDemand,
@@ -50,7 +51,6 @@ from market_core.observation import (
     see_auction,
     see_resource,
 )
-from market_core.resource import Resource
 from market_core.terms import (
     NO_CONSTRAINTS,
     Combine,

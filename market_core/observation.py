@@ -5,7 +5,9 @@ their number; after the award everybody sees winner and payment, the buyer the r
 its own bid. A viewer of "" is the public.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -14,13 +16,14 @@ from market_core import awards, together
 from market_core.agent import Agent
 from market_core.auction import Auction, bids_of, status_at
 from market_core.awards import final_ranking, offer, place
+from market_core.book import Entry, Resource, Sums, live, over
+from market_core.clearings import Cleared, clear
 from market_core.events import AuctionCreated, BidSubmitted, OutcomeReported, ResourceCleared, Winner
 from market_core.facts import Facts
 from market_core.lifecycle import AuctionStatus, check_move
 from market_core.mechanisms.solve import SetRule, Solution
 from market_core.rejections import Code, Rejection
-from market_core.resource import Entry, Resource, clear, live
-from market_core.terms import PaymentRule
+from market_core.terms import ClearingRule, PaymentRule, Policy
 from market_core.values import from_micros, micros, owner_of, total
 
 FEWEST_OWNERS = 3
@@ -266,6 +269,8 @@ class ResourceSeen:
     price_now: Decimal | None
     last_clearing: ResourceCleared | None
     clearings: int
+    policy: Policy | None = None
+    payment_rule: ClearingRule | None = None
 
 
 def see_resource(book: Resource, viewer: str, now: datetime) -> ResourceSeen:
@@ -277,26 +282,53 @@ def see_resource(book: Resource, viewer: str, now: datetime) -> ResourceSeen:
     """
     if not book.name:
         raise Rejection(Code.UNKNOWN_RESOURCE)
-    demand, offers = live(book.demand.values(), now), live(book.offers.values(), now)
-    sides = _side(demand), _side(offers)
-    result = clear(book, now)
-    crowded = min(side.owners for side in sides) >= FEWEST_OWNERS
+    sides = see_depth(book, now)
+    result = _clearing_now(book, now) if min(side.owners for side in sides) >= FEWEST_OWNERS else None
     return ResourceSeen(
         book.name,
         book.unit,
         book.whole,
         *sides,
-        own=tuple(entry for entry in (*demand, *offers) if entry.agent == viewer),
-        tradable=from_micros(result.traded) if result and crowded else Decimal(0),
-        price_now=from_micros(result.price) if result and crowded else None,
-        last_clearing=book.last_clearing,
+        own=tuple(entry for entry in live(book.entries, now) if entry.agent == viewer),
+        tradable=from_micros(result.traded) if result else Decimal(0),
+        price_now=from_micros(result.price) if result else None,
+        last_clearing=None if book.last_clearing is None else _public(book.last_clearing),
         clearings=book.clearings,
+        policy=book.policy,
+        payment_rule=book.payment_rule,
     )
 
 
-def _side(entries: list[Entry]) -> SideSeen:
-    owners = {owner_of(entry.agent) for entry in entries}
-    return SideSeen(len(entries), len(owners), total(entry.left for entry in entries))
+def _public(event: ResourceCleared) -> ResourceCleared:
+    """Return a clearing without the savings: with the price they would tell limits."""
+    return replace(
+        event,
+        allocations=tuple(replace(fill, saving=None) for fill in event.allocations),
+        suppliers=tuple(replace(fill, saving=None) for fill in event.suppliers),
+    )
+
+
+def _clearing_now(book: Resource, now: datetime) -> Cleared | None:
+    with suppress(Rejection):  # of a rule that does not fit the book as it stands
+        return clear(book, now, book.policy or "efficient", book.payment_rule or "uniform")
+    return None
+
+
+def see_depth(book: Resource, now: datetime) -> tuple[SideSeen, SideSeen]:
+    """Return demand and offers as sums, which takes no longer in a large book than in a small one."""
+    gone = over(book, now)
+    return (
+        _side(book.demand_sums, len(book.demand), [entry for entry in gone if entry.side == "demand"]),
+        _side(book.offer_sums, len(book.offers), [entry for entry in gone if entry.side == "offer"]),
+    )
+
+
+def _side(sums: Sums, entries: int, gone: Sequence[Entry]) -> SideSeen:
+    """Return a side without the entries whose time is over."""
+    fewer = Counter(owner_of(entry.agent) for entry in gone)
+    owners = len(sums.owners) - sum(sums.owners[owner] == count for owner, count in fewer.items())
+    left = sums.micros - sum(micros(entry.left) for entry in gone)
+    return SideSeen(entries - len(gone), owners, from_micros(left))
 
 
 @dataclass(frozen=True, slots=True)

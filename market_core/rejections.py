@@ -72,8 +72,11 @@ class Code(StrEnum):
     OFFER_TOO_LOW = "offer_too_low"
     TOTAL_OUT_OF_RANGE = "total_out_of_range"
     NOT_WHOLE = "not_whole"
+    ABOVE_GRANT = "above_grant"
     PROVIDER_REQUIRED = "provider_required"
     NOT_A_WINNER = "not_a_winner"
+    FIXED_BY_OPERATOR = "fixed_by_operator"
+    CLEARING_RULE_DOES_NOT_FIT = "clearing_rule_does_not_fit"
     PAYMENT_RULE_DOES_NOT_FIT = "payment_rule_does_not_fit"
     NO_COMPETITION = "no_competition"
     CONSTRAINTS_CONFLICT = "constraints_conflict"
@@ -294,12 +297,24 @@ WORDS: Mapping[Code, Words] = {
     Code.NOT_WHOLE: Words(
         "this resource is traded in whole units only", "give a quantity without a fraction"
     ),
+    Code.ABOVE_GRANT: Words(
+        "the operator granted your owner a {field} of {granted} at most",
+        "leave {field} out to use all of it, or give less; the operator raises it with agent-market grant",
+    ),
+    Code.FIXED_BY_OPERATOR: Words(
+        "this resource is always cleared with {field} {fixed}: its operator fixed that",
+        "leave {field} out, or give {fixed}",
+    ),
     Code.PROVIDER_REQUIRED: Words(
         "the auction has several winners, and an outcome is about one of them: {winners}",
         "add provider: one of them",
     ),
     Code.NOT_A_WINNER: Words(
         "this provider did not win the auction; the winners are: {winners}", "name one of them as provider"
+    ),
+    Code.CLEARING_RULE_DOES_NOT_FIT: Words(
+        "{rule} cannot clear this book: {why}",
+        "leave payment_rule out: uniform, one price for all, fits every book",
     ),
     Code.PAYMENT_RULE_DOES_NOT_FIT: Words(
         "{rule} cannot be applied to these bids: {why}",

@@ -1,11 +1,12 @@
-"""One resource: its book of demand and offers, and their clearings. State, decide, evolve."""
+"""What may be done to a resource's book, by whom and when: each command, and the refusal that applies first."""
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from functools import singledispatch
 
+from market_core import clearings
+from market_core.agent import Agent
+from market_core.book import Resource, Sums, entry_of, live, over
 from market_core.commands import (
     AggregateDemand,
     DeclareResource,
@@ -19,123 +20,51 @@ from market_core.events import (
     EntriesLapsed,
     EntryWithdrawn,
     Event,
-    Fill,
     OfferPosted,
-    ResourceCleared,
     ResourceDeclared,
 )
 from market_core.facts import Facts
 from market_core.lifecycle import ENTRY_MOVES, EntryStatus
-from market_core.mechanisms import clearing
 from market_core.rejections import Code, Rejection
-from market_core.values import (
-    MICRO,
-    TOTAL_LIMIT,
-    entry_id_in,
-    from_micros,
-    micros,
-    name_of,
-    owner_of,
-    shown,
-)
+from market_core.terms import ClearingRule, Policy
+from market_core.values import MICRO, TOTAL_LIMIT, entry_id_in, micros, name_of, owner_of, plain, shown
 
-MOST_IN_BOOK = 10_000
+MOST_IN_BOOK = 100_000
 """Entries on each side of a resource."""
 MOST_ENTRIES = 100
 """Open entries an owner may have on each side of a resource."""
-_REMEMBERED = 1000
-"""Finished entries whose end the state remembers; the journal remembers all."""
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A demand or an offer. `limit` is the most or the least per unit (None: any price); `left` its open rest."""
-
-    entry_id: str
-    agent: str
-    side: str
-    quantity: Decimal
-    left: Decimal
-    limit: Decimal | None
-    until: datetime | None
-    posted_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """A finished entry: whose it was and how it ended."""
-
-    agent: str
-    status: EntryStatus
-
-
-@dataclass(slots=True)
-class Resource:
-    """A resource; `name` is empty until somebody names it."""
-
-    name: str = ""
-    unit: str = ""
-    whole: bool = False
-    declared: bool = False
-    demand: dict[str, Entry] = field(default_factory=dict)
-    offers: dict[str, Entry] = field(default_factory=dict)
-    ended: dict[str, Ended] = field(default_factory=dict)
-    last_clearing: ResourceCleared | None = None
-    clearings: int = 0
-
-    @property
-    def grain(self) -> int:
-        """The smallest tradable quantity, in micro-units."""
-        return MICRO if self.whole else 1
-
-    @property
-    def entries(self) -> Iterable[Entry]:
-        """Everything in the book, demand first."""
-        return (*self.demand.values(), *self.offers.values())
-
-
-def live(entries: Iterable[Entry], now: datetime) -> list[Entry]:
-    """Return the entries whose time is not over at `now`."""
-    return [entry for entry in entries if entry.until is None or entry.until > now]
-
-
-def clear(book: Resource, now: datetime) -> clearing.Clearing | None:
-    """Return what clearing at `now` gives, positions as in `live` of each side; None if nothing trades."""
-    return clearing.clear(
-        [_plain(entry) for entry in live(book.demand.values(), now)],
-        [_plain(entry) for entry in live(book.offers.values(), now)],
-        book.grain,
-    )
-
-
-def _plain(entry: Entry) -> clearing.Entry:
-    limit = None if entry.limit is None else micros(entry.limit)
-    return clearing.Entry((entry.agent, entry.entry_id), micros(entry.left), limit)
-
-
-# Decide
 
 
 @singledispatch
-def decide(command: object, book: Resource, facts: Facts) -> list[Event]:
-    """Return the events that `command` makes in `book`, or raise the Rejection that applies first."""
+def decide(command: object, book: Resource, facts: Facts, owner: Agent | None = None) -> list[Event]:
+    """Return the events that `command` makes in `book`, or raise the Rejection that applies first.
+
+    `owner`: what the operator has granted to whose demand it is; demand alone looks at it.
+    """
     raise TypeError(f"{type(command).__name__} is not for a resource")
 
 
 @decide.register
-def _(command: DeclareResource, book: Resource, facts: Facts) -> list[Event]:
+def _(command: DeclareResource, book: Resource, facts: Facts, owner: Agent | None = None) -> list[Event]:
     if command.whole and any(micros(entry.left) % MICRO for entry in live(book.entries, facts.now)):
         raise Rejection(Code.RESOURCE_IN_USE)
-    return [ResourceDeclared(facts.now, command.resource, command.unit, command.whole)]
+    return [
+        ResourceDeclared(
+            facts.now, command.resource, command.unit, command.whole, command.policy, command.payment_rule
+        )
+    ]
 
 
 @decide.register
-def _(command: RequestResources, book: Resource, facts: Facts) -> list[Event]:
-    _check_one_side(command.agent, book.offers.values(), facts)
+def _(command: RequestResources, book: Resource, facts: Facts, owner: Agent | None = None) -> list[Event]:
+    granted = owner or Agent()
+    _check_replaces(command, book, facts)
+    _check_one_side(command.agent, book, book.offer_sums, facts)
     _check_time(command.needed_by, "needed_by", facts)
+    _check_granted(command, granted)
     _check_total(command.quantity, command.max_unit_price or Decimal(0))
-    _check_quantity(command.quantity, book)
-    _check_room(command.agent, book.demand.values(), facts)
+    _check_quantity(command.quantity, command.min_quantity, book)
+    _check_room(command, book, book.demand_sums, len(book.demand), facts)
     demand_id = entry_id_in("dem", name_of(command.resource), facts.token)
     return [
         DemandPosted(
@@ -146,17 +75,22 @@ def _(command: RequestResources, book: Resource, facts: Facts) -> list[Event]:
             command.quantity,
             command.max_unit_price,
             command.needed_by,
+            command.min_quantity or Decimal(0),
+            granted.priority if command.priority is None else command.priority,
+            granted.weight if command.weight is None else command.weight,
+            command.replaces,
         )
     ]
 
 
 @decide.register
-def _(command: OfferResources, book: Resource, facts: Facts) -> list[Event]:
-    _check_one_side(command.agent, book.demand.values(), facts)
+def _(command: OfferResources, book: Resource, facts: Facts, owner: Agent | None = None) -> list[Event]:
+    _check_replaces(command, book, facts)
+    _check_one_side(command.agent, book, book.demand_sums, facts)
     _check_time(command.available_until, "available_until", facts)
     _check_total(command.quantity, command.unit_price)
-    _check_quantity(command.quantity, book)
-    _check_room(command.agent, book.offers.values(), facts)
+    _check_quantity(command.quantity, command.min_quantity, book)
+    _check_room(command, book, book.offer_sums, len(book.offers), facts)
     offer_id = entry_id_in("off", name_of(command.resource), facts.token)
     return [
         OfferPosted(
@@ -167,15 +101,37 @@ def _(command: OfferResources, book: Resource, facts: Facts) -> list[Event]:
             command.quantity,
             command.unit_price,
             command.available_until,
+            command.min_quantity or Decimal(0),
+            command.tiers,
+            command.replaces,
         )
     ]
 
 
-def _check_one_side(agent: str, other_side: Iterable[Entry], facts: Facts) -> None:
+Posting = RequestResources | OfferResources
+
+
+def _check_replaces(command: Posting, book: Resource, facts: Facts) -> None:
+    if command.replaces:
+        side = "dem" if isinstance(command, RequestResources) else "off"
+        if not command.replaces.startswith(f"{side}_"):
+            raise Rejection(Code.UNKNOWN_ID)
+        _check_mine(command.replaces, command.agent, book, facts, "replace")
+
+
+def _check_one_side(agent: str, book: Resource, other_side: Sums, facts: Facts) -> None:
     """With demand of its own an owner could raise the price of its offers, and the other way round."""
-    owner = owner_of(agent)
-    if any(owner_of(entry.agent) == owner for entry in live(other_side, facts.now)):
+    if _open_entries(owner_of(agent), book, other_side, facts):
         raise Rejection(Code.BOTH_SIDES)
+
+
+def _open_entries(owner: str, book: Resource, sums: Sums, facts: Facts) -> int:
+    """Return how many entries an owner has on a side, without those whose time is over."""
+    count = sums.owners.get(owner, 0)
+    if count:
+        side = "demand" if sums is book.demand_sums else "offer"
+        count -= sum(entry.side == side and owner_of(entry.agent) == owner for entry in over(book, facts.now))
+    return count
 
 
 def _check_time(until: datetime | None, field_name: str, facts: Facts) -> None:
@@ -187,8 +143,18 @@ def _check_time(until: datetime | None, field_name: str, facts: Facts) -> None:
         raise Rejection(Code.DEADLINE_PASSED, field=field_name, now=shown(facts.now))
 
 
-def _check_quantity(quantity: Decimal, book: Resource) -> None:
-    if micros(quantity) % book.grain:
+def _check_granted(command: RequestResources, owner: Agent) -> None:
+    """A demand may lower what its owner was granted, not raise it."""
+    for name, asked, granted in (
+        ("priority", command.priority, owner.priority),
+        ("weight", command.weight, owner.weight),
+    ):
+        if asked is not None and asked > granted:
+            raise Rejection(Code.ABOVE_GRANT, field=name, granted=plain(Decimal(granted)))
+
+
+def _check_quantity(quantity: Decimal, minimum: Decimal | None, book: Resource) -> None:
+    if micros(quantity) % book.grain or micros(minimum or Decimal(0)) % book.grain:
         raise Rejection(Code.NOT_WHOLE)
 
 
@@ -198,149 +164,83 @@ def _check_total(quantity: Decimal, unit_price: Decimal) -> None:
         raise Rejection(Code.TOTAL_OUT_OF_RANGE, limit=f"{TOTAL_LIMIT:,}")
 
 
-def _check_room(agent: str, entries: Collection[Entry], facts: Facts) -> None:
-    owner = owner_of(agent)
-    if sum(owner_of(entry.agent) == owner for entry in live(entries, facts.now)) >= MOST_ENTRIES:
+def _check_room(command: Posting, book: Resource, sums: Sums, entries: int, facts: Facts) -> None:
+    if command.replaces:
+        return
+    if _open_entries(owner_of(command.agent), book, sums, facts) >= MOST_ENTRIES:
         raise Rejection(Code.TOO_MANY_ENTRIES, limit=MOST_ENTRIES)
-    if len(entries) >= MOST_IN_BOOK:
+    if entries >= MOST_IN_BOOK:
         raise Rejection(Code.BOOK_FULL, limit=f"{MOST_IN_BOOK:,}")
 
 
 @decide.register
-def _(command: Withdraw, book: Resource, facts: Facts) -> list[Event]:
-    ended = book.ended.get(command.id)
-    entry = book.demand.get(command.id) or book.offers.get(command.id)
-    owner = entry.agent if entry else ended.agent if ended else None
-    if owner != command.agent:
+def _(command: Withdraw, book: Resource, facts: Facts, owner: Agent | None = None) -> list[Event]:
+    _check_mine(command.id, command.agent, book, facts, "withdraw")
+    return [EntryWithdrawn(facts.now, command.id)]
+
+
+def _check_mine(entry_id: str, agent: str, book: Resource, facts: Facts, move: str) -> None:
+    """Raise the Rejection that applies unless the agent may move this entry."""
+    ended, entry = book.ended.get(entry_id), entry_of(book, entry_id)
+    whose = entry.agent if entry else ended.agent if ended else None
+    if whose != agent:
         seen = book.last_clearing
-        public = seen is not None and command.id in {
+        public = seen is not None and entry_id in {
             fill.entry_id for fill in (*seen.allocations, *seen.suppliers)
         }
         raise Rejection(Code.NOT_YOUR_ENTRY if public else Code.UNKNOWN_ID)
     status: EntryStatus = ended.status if ended else "open"
     if entry is not None and entry.until is not None and entry.until <= facts.now:
         status = "lapsed"
-    if "withdraw" not in ENTRY_MOVES[status]:
+    if move not in ENTRY_MOVES[status]:
         raise Rejection(Code.ENTRY_GONE, status=status)
-    return [EntryWithdrawn(facts.now, command.id)]
 
 
 @decide.register
-def _(command: AggregateDemand, book: Resource, facts: Facts) -> list[Event]:
-    demand, offers = live(book.demand.values(), facts.now), live(book.offers.values(), facts.now)
+def _(command: AggregateDemand, book: Resource, facts: Facts, owner: Agent | None = None) -> list[Event]:
     if not book.name:
         raise Rejection(Code.UNKNOWN_RESOURCE)
-    if not demand or not offers:
-        side = "demand" if not demand else "offer"
-        raise Rejection(Code.NOTHING_TO_CLEAR, why=f"there is no {side} in the book")
-    result = clear(book, facts.now)
-    if result is None:
-        raise Rejection(Code.NOTHING_TO_CLEAR, why="every offer asks more than every demand's limit")
-    return [
-        ResourceCleared(
-            facts.now,
-            command.agent,
-            from_micros(result.price),
-            _fills(demand, result.demand, result.payments),
-            _fills(offers, result.offers, result.receipts),
-            clearing.MECHANISM,
-        )
+    policy, rule = chosen(command.policy, command.payment_rule, book)
+    for side, entries in (("demand", book.demand), ("offer", book.offers)):
+        if not live(entries.values(), facts.now):
+            raise Rejection(Code.NOTHING_TO_CLEAR, why=f"there is no {side} in the book{_cleared(book)}")
+    made = clearings.clear(book, facts.now, policy, rule)
+    if made is None:
+        raise Rejection(Code.NOTHING_TO_CLEAR, why=_why_nothing(book, facts.now))
+    return [clearings.event(made, facts.now, command.agent, policy, rule)]
+
+
+def chosen(policy: Policy | None, rule: ClearingRule | None, book: Resource) -> tuple[Policy, ClearingRule]:
+    """Return how to clear a book: as its operator fixed it, else as asked, else efficient and uniform.
+
+    Raises the Rejection `fixed_by_operator` where something else is asked.
+    """
+    for name, asked, fixed in (("policy", policy, book.policy), ("payment_rule", rule, book.payment_rule)):
+        if asked is not None and fixed is not None and asked != fixed:
+            raise Rejection(Code.FIXED_BY_OPERATOR, field=name, fixed=fixed)
+    return book.policy or policy or "efficient", book.payment_rule or rule or "uniform"
+
+
+def _cleared(book: Resource) -> str:
+    """Return when the book was cleared last: whoever comes second looks there for the result."""
+    if book.last_clearing is None:
+        return ""
+    return f"; it was last cleared at {shown(book.last_clearing.at)} by {book.last_clearing.by}"
+
+
+def _why_nothing(book: Resource, now: datetime) -> str:
+    limits = [entry.limit for entry in live(book.demand.values(), now)]
+    asks = [
+        min([entry.limit or Decimal(0), *(tier.unit_price for tier in entry.tiers)])
+        for entry in live(book.offers.values(), now)
     ]
-
-
-def _fills(entries: list[Entry], quantities: Iterable[int], totals: Iterable[int]) -> tuple[Fill, ...]:
-    """Return the fills of one side in the order of agents and ids, which tells nothing about arrival."""
-    fills = (
-        Fill(entry.entry_id, entry.agent, from_micros(quantity), from_micros(total))
-        for entry, quantity, total in zip(entries, quantities, totals, strict=True)
-        if quantity
-    )
-    return tuple(sorted(fills, key=lambda fill: (fill.agent, fill.entry_id)))
+    if any(limit is None or limit >= min(asks) for limit in limits):
+        return f"prices meet, but no quantities that keep every minimum{_cleared(book)}"
+    return f"every offer asks more than every demand's limit{_cleared(book)}"
 
 
 @decide.register
-def _(command: Lapse, book: Resource, facts: Facts) -> list[Event]:
+def _(command: Lapse, book: Resource, facts: Facts, owner: Agent | None = None) -> list[Event]:
     """Record the demand and offers whose time is over; without any there is nothing to record."""
-    over = tuple(e.entry_id for e in book.entries if e.until is not None and e.until <= facts.now)
-    return [EntriesLapsed(facts.now, over)] if over else []
-
-
-# Evolve
-
-
-@singledispatch
-def _apply(event: object, book: Resource) -> None:
-    raise TypeError(f"{type(event).__name__} does not belong to a resource")
-
-
-def evolve(book: Resource, event: Event) -> Resource:
-    """Return the book after `event`; it may be the same object, changed."""
-    _apply(event, book)
-    return book
-
-
-@_apply.register
-def _(event: ResourceDeclared, book: Resource) -> None:
-    book.name, book.unit, book.whole, book.declared = event.name, event.unit, event.whole, True
-
-
-@_apply.register
-def _(event: DemandPosted, book: Resource) -> None:
-    book.name = book.name or event.name
-    book.demand[event.demand_id] = Entry(
-        event.demand_id,
-        event.agent,
-        "demand",
-        event.quantity,
-        event.quantity,
-        event.max_unit_price,
-        event.needed_by,
-        event.at,
-    )
-
-
-@_apply.register
-def _(event: OfferPosted, book: Resource) -> None:
-    book.name = book.name or event.name
-    book.offers[event.offer_id] = Entry(
-        event.offer_id,
-        event.agent,
-        "offer",
-        event.quantity,
-        event.quantity,
-        event.unit_price,
-        event.available_until,
-        event.at,
-    )
-
-
-@_apply.register
-def _(event: EntryWithdrawn, book: Resource) -> None:
-    _end(book, event.entry_id, "withdrawn")
-
-
-@_apply.register
-def _(event: EntriesLapsed, book: Resource) -> None:
-    for entry_id in event.entry_ids:
-        _end(book, entry_id, "lapsed")
-
-
-@_apply.register
-def _(event: ResourceCleared, book: Resource) -> None:
-    book.last_clearing = event
-    book.clearings += 1
-    for side, fills in ((book.demand, event.allocations), (book.offers, event.suppliers)):
-        for fill in fills:
-            entry = side[fill.entry_id]
-            if entry.left == fill.quantity:
-                _end(book, fill.entry_id, "filled")
-            else:
-                left = from_micros(micros(entry.left) - micros(fill.quantity))
-                side[fill.entry_id] = replace(entry, left=left)
-
-
-def _end(book: Resource, entry_id: str, status: EntryStatus) -> None:
-    side = book.demand if entry_id in book.demand else book.offers
-    book.ended[entry_id] = Ended(side.pop(entry_id).agent, status)
-    while len(book.ended) > _REMEMBERED:
-        del book.ended[next(iter(book.ended))]
+    gone = tuple(sorted(entry.entry_id for entry in over(book, facts.now)))
+    return [EntriesLapsed(facts.now, gone)] if gone else []

@@ -25,6 +25,7 @@ from market_core.values import (
     Name,
     PositiveMoney,
     PositiveShare,
+    Quantity,
     Scalar,
     name_of,
 )
@@ -34,6 +35,8 @@ Format = Literal["sealed", "open", "dutch"]
 Reveal = Literal["payments", "threshold"]
 Combine = Literal["xor", "or"]
 TierKind = Literal["all_units", "incremental"]
+Policy = Literal["efficient", "fair", "priority"]
+ClearingRule = Literal["uniform", "mcafee"]
 IfUnproved = Literal["refuse", "pay_as_bid"]
 MOST_UNITS = 1_000_000
 """Units an auction may ask for."""
@@ -224,3 +227,10 @@ class Tier(Model):
 
     from_quantity: Annotated[int, Field(ge=2, le=MOST_UNITS, description="the first unit at this cost")]
     cost: Annotated[Money, Field(description="credits per unit")]
+
+
+class OfferTier(Model):
+    """From which quantity on an offer has another unit price, for all of what it sells."""
+
+    from_quantity: Annotated[Quantity, Field(description="the quantity from which all units cost this")]
+    unit_price: Annotated[Money, Field(description="credits per unit")]

@@ -8,9 +8,9 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from market_core.book import Resource
 from market_core.canonical import GENESIS, canonical, chain_hash
 from market_core.handle import State, evolve, new_state
-from market_core.resource import Resource
 from server import codec
 from server.ports import EventStore, Recorded, Snapshot
 

@@ -13,10 +13,10 @@ from pydantic import TypeAdapter
 
 from market_core import events
 from market_core.agent import Agent
+from market_core.book import Resource
 from market_core.canonical import canonical
 from market_core.events import Event
 from market_core.handle import State
-from market_core.resource import Resource
 
 Fields = dict[str, Any]
 
@@ -29,6 +29,10 @@ _FORMS: Mapping[str, int] = dict.fromkeys(_CLASSES, 1) | {
     "bid_submitted": 2,
     "auction_awarded": 3,
     "agent_registered": 2,
+    "resource_declared": 2,
+    "demand_posted": 2,
+    "offer_posted": 2,
+    "resource_cleared": 2,
 }
 
 
@@ -44,6 +48,10 @@ _UPCASTERS: Mapping[tuple[str, int], Callable[[Fields], Fields]] = {
     ("auction_awarded", 1): _as_it_was,
     ("auction_awarded", 2): _as_it_was,
     ("agent_registered", 1): _as_it_was,
+    ("resource_declared", 1): _as_it_was,
+    ("demand_posted", 1): _as_it_was,
+    ("offer_posted", 1): _as_it_was,
+    ("resource_cleared", 1): _as_it_was,
 }
 
 SNAPSHOT_FORM = "2"

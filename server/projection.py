@@ -1,6 +1,6 @@
 """Events -> what lists need of them (summaries) and who should hear of them (notices).
 
-Notices hold only what everybody may know of the thing they are about. Topics: an agent's id, `cap:NAME` for
+Notices hold only what everybody may know of the thing they are about; a receipt, sent to one agent, also its saving. Topics: an agent's id, `cap:NAME` for
 agents with a capability, an auction's id and `resource/NAME` for all who have something there.
 """
 
@@ -11,6 +11,7 @@ from functools import lru_cache, singledispatch
 
 from market_core.agent import Agent
 from market_core.auction import Auction, invited_bids
+from market_core.book import Entry, Resource
 from market_core.events import (
     AgentRegistered,
     AuctionAwarded,
@@ -24,6 +25,8 @@ from market_core.events import (
     EntriesLapsed,
     EntryWithdrawn,
     Event,
+    Fill,
+    Granted,
     OfferPosted,
     OutcomeReported,
     ResourceCleared,
@@ -31,7 +34,6 @@ from market_core.events import (
     WorkWon,
 )
 from market_core.handle import State, auction_stream, resource_stream
-from market_core.resource import Entry, Resource
 from market_core.values import MARKET, plain, shown, total
 from server.ports import Notice, Summary
 
@@ -303,8 +305,10 @@ def _(event: DemandPosted | OfferPosted, book: Resource) -> list[Projected]:
     entry_id = event.demand_id if isinstance(event, DemandPosted) else event.offer_id
     entry = (book.demand if demand else book.offers)[entry_id]
     kind = "demand_posted" if demand else "offer_posted"
+    replaced = [_ended_row(book, event.replaced)] if event.replaced else []
     return [
         _book_row(book),
+        *replaced,
         _entry_row(book, entry),
         _tell_book(book, event.at, resource_stream(book.name), kind, event.agent),
     ]
@@ -328,19 +332,32 @@ def _(event: ResourceCleared, book: Resource) -> list[Projected]:
     for fill in (*event.allocations, *event.suppliers):
         entry = book.demand.get(fill.entry_id) or book.offers.get(fill.entry_id)
         rows.append(_entry_row(book, entry) if entry else _ended_row(book, fill.entry_id))
-        told = {
-            "at": shown(event.at),
-            "resource": book.name,
-            "entry": fill.entry_id,
-            "quantity": plain(fill.quantity),
-            "payment": plain(fill.payment),
-        }
-        kind = "demand_allocated" if fill.entry_id.startswith("dem_") else "offer_sold"
-        rows.append(
-            Notice(fill.agent, kind, resource_stream(book.name).partition("/")[2], MARKET, json.dumps(told))
-        )
+        rows.append(_receipt(book, event, fill))
+    for left in event.left_out:
+        told = {"at": shown(event.at), "resource": book.name, "entry": left.entry_id, "reason": left.reason}
+        ref = resource_stream(book.name).partition("/")[2]
+        rows.append(Notice(left.agent, "left_out", ref, MARKET, json.dumps(told)))
     rows.append(_tell_book(book, event.at, resource_stream(book.name), "resource_cleared", event.by))
     return rows
+
+
+def _receipt(book: Resource, event: ResourceCleared, fill: Fill) -> Notice:
+    """Return what one agent got or sold, for it alone: its saving tells its limit."""
+    supplier = fill.entry_id.startswith("off_")
+    price = event.offer_price if supplier and event.offer_price is not None else event.clearing_price
+    told = {
+        "at": shown(event.at),
+        "resource": book.name,
+        "entry": fill.entry_id,
+        "quantity": plain(fill.quantity),
+        "unit_price": plain(price),
+        "payment": plain(fill.payment),
+        "reason": fill.reason,
+        "saving": None if fill.saving is None else plain(fill.saving),
+    }
+    kind = "offer_sold" if supplier else "demand_allocated"
+    ref = resource_stream(book.name).partition("/")[2]
+    return Notice(fill.agent, kind, ref, MARKET, json.dumps(told))
 
 
 # Agents
@@ -354,6 +371,12 @@ def _agent(event: object, agent: Agent) -> list[Projected]:  # noqa: ARG001 - th
 @_agent.register
 def _(event: AgentRegistered, agent: Agent) -> list[Projected]:
     return [_card_row(event.agent, agent)]
+
+
+@_agent.register
+def _(event: Granted, agent: Agent) -> list[Projected]:
+    told = {"at": shown(event.at), "priority": agent.priority, "weight": plain(agent.weight)}
+    return [Notice(event.owner, "granted", event.owner, MARKET, json.dumps(told))]
 
 
 @_agent.register

@@ -67,7 +67,7 @@ def _most_asking_first(
         chain = [(Fraction(minimums[p], claims[p].quantity), claims[p].key, p) for p in places if minimums[p]]
         # Within an owner the larger part falls short first; each that goes leaves the others a larger part.
         for part, _, place in sorted(chain, reverse=True):
-            asked.append((part * left / weights[owner], place))
+            asked.append((part * Fraction(left, weights[owner]), place))
             left -= claims[place].quantity
     asked.sort(key=lambda one: (one[0], claims[one[1]].key), reverse=True)
     return [place for _, place in asked]

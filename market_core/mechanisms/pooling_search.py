@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 
-MOST_NODES = 200_000
+MOST_NODES = 100_000
 """Nodes of all searches of one decision; a few seconds."""
 
 Chain = tuple[int, int, "Chain"] | None

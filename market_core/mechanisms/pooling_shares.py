@@ -19,7 +19,7 @@ MOST_EXACT = 12
 """Players up to which Shapley values are exact; above they are sampled."""
 MOST_COALITIONS = 500_000
 """Coalitions that sampling may ask about; some minutes."""
-_NODES = 20 * MOST_NODES
+_NODES = 40 * MOST_NODES
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""`agent-market resource declare` and `agent-market verify`: for whoever owns the database."""
+"""`agent-market resource declare`, `grant` and `verify`: for whoever owns the database."""
 
 import argparse
 import json
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from server.cli.common import Commands, Stop, add_file, db_of, existing_db
 
 if TYPE_CHECKING:
-    from market_core.commands import DeclareResource
+    from market_core.commands import DeclareResource, Grant
     from server.audit import Head, Report
 
 _VERIFY = """\
@@ -29,6 +29,7 @@ _VERIFY_MORE = """\
 def add(commands: Commands) -> None:
     """Add the commands."""
     _add_resource(commands)
+    _add_grant(commands)
     _add_verify(commands)
 
 
@@ -48,8 +49,31 @@ def _add_resource(commands: Commands) -> None:
     parser.add_argument("name", metavar="NAME", help="such as gpu-hours; case and punctuation do not matter")
     parser.add_argument("--unit", default="", metavar="U", help="what one of it is, such as hour")
     parser.add_argument("--whole", action="store_true", help="only whole units (default: up to 6 decimals)")
+    parser.add_argument(
+        "--policy",
+        choices=("efficient", "fair", "priority"),
+        help="how it is always cleared, whoever asks (default: as asked)",
+    )
+    parser.add_argument("--payment-rule", choices=("uniform", "mcafee"), help="likewise")
     add_file(parser)
     parser.set_defaults(run=run_declare)
+
+
+def _add_grant(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "grant",
+        help="say how much an owner's demand counts where it is shared",
+        description="Grant an owner (acme, for all agents acme/...) a priority and a weight, which its demand may lower "
+        "but not raise. They count under the policies priority and fair. Without a grant: priority 0, weight 1. "
+        "Granting again replaces what was granted, for demand posted from then on.",
+    )
+    parser.add_argument("owner", metavar="OWNER", help="such as acme")
+    parser.add_argument(
+        "--priority", type=int, default=0, metavar="N", help="higher comes first (default: 0)"
+    )
+    parser.add_argument("--weight", default="1", metavar="W", help="share among equals (default: 1)")
+    add_file(parser)
+    parser.set_defaults(run=run_grant)
 
 
 def _add_verify(commands: Commands) -> None:
@@ -85,17 +109,52 @@ def run_declare(options: argparse.Namespace) -> int:
     from market_core.invalid import invalid
 
     try:
-        command = DeclareResource(resource=options.name, unit=options.unit, whole=options.whole)
+        command = DeclareResource(
+            resource=options.name,
+            unit=options.unit,
+            whole=options.whole,
+            policy=options.policy,
+            payment_rule=options.payment_rule,
+        )
     except ValidationError as error:
         raise Stop(invalid(error).message, 2) from None
     db = db_of(options)
-    anyio.run(_declare, db, command)
+    anyio.run(_carry_out, db, command)
     whole = "whole units only" if command.whole else "fractions allowed"
-    print(f"{command.resource}: {f'unit {command.unit}' if command.unit else 'no unit'}, {whole}, in {db}")
+    fixed = "".join(
+        f", {name} {value}"
+        for name, value in (("policy", command.policy), ("payment_rule", command.payment_rule))
+        if value
+    )
+    print(
+        f"{command.resource}: {f'unit {command.unit}' if command.unit else 'no unit'}, {whole}{fixed}, in {db}"
+    )
     return 0
 
 
-async def _declare(db: str, command: "DeclareResource") -> None:
+# grant
+
+
+def run_grant(options: argparse.Namespace) -> int:
+    """Grant an owner a priority and a weight."""
+    import anyio
+    from pydantic import ValidationError
+
+    from market_core.commands import Grant
+    from market_core.invalid import invalid
+    from market_core.values import owner_of, plain
+
+    try:
+        command = Grant(owner=options.owner, priority=options.priority, weight=options.weight)
+    except ValidationError as error:
+        raise Stop(invalid(error).message, 2) from None
+    db = db_of(options)
+    anyio.run(_carry_out, db, command)
+    print(f"{owner_of(command.owner)}: priority {command.priority}, weight {plain(command.weight)}, in {db}")
+    return 0
+
+
+async def _carry_out(db: str, command: "DeclareResource | Grant") -> None:
     from market_core.rejections import Rejection
     from server.bootstrap import open_store, running
     from server.ports import StoreBroken, StoreUnavailable

@@ -266,6 +266,9 @@ class DemandPosted(BaseModel):
     demand_id: str
     resource: str
     quantity: Number
+    priority: int | None = None
+    weight: Number | None = None
+    replaced: str | None = None
     demand: Side
     offers: Side
 
@@ -276,6 +279,7 @@ class OfferPosted(BaseModel):
     offer_id: str
     resource: str
     quantity: Number
+    replaced: str | None = None
     demand: Side
     offers: Side
 
@@ -287,6 +291,7 @@ class AllocationRow(BaseModel):
     demand_id: str
     quantity: Number
     payment: Number
+    reason: str | None = None
 
 
 class SupplierRow(BaseModel):
@@ -296,13 +301,19 @@ class SupplierRow(BaseModel):
     offer_id: str
     quantity: Number
     payment: Number
+    reason: str | None = None
+
+
+class LeftOutRow(BaseModel):
+    """An entry that got nothing though the price suits it."""
+
+    agent: str
+    id: str
+    reason: str
 
 
 class Clearing(BaseModel):
-    """One resource's clearing at one price per unit. `unmet`: units of demand left in the book.
-
-    `allocated` and `sold` count all entries; long lists are cut.
-    """
+    """One resource's clearing. `allocated` and `sold` count all entries; long lists are cut. `unmet`: demand left."""
 
     resource: str
     clearing_price: Number
@@ -312,7 +323,12 @@ class Clearing(BaseModel):
     allocations: list[AllocationRow]
     sold: int
     suppliers: list[SupplierRow]
+    left_out: list[LeftOutRow] | None = None
     unmet: Number
+    policy: str
+    payment_rule: str
+    offer_price: Number | None = None
+    market_surplus: Number | None = None
 
 
 class NotCleared(BaseModel):
@@ -337,6 +353,7 @@ class EntryRow(BaseModel):
     kind: str
     left: Number
     limit: Number | None = None
+    minimum: Number | None = None
     until: Moment | None = None
 
 
@@ -354,6 +371,8 @@ class ResourceSeen(BaseModel):
     resource: str | None = None
     unit: str | None = None
     whole: bool | None = None
+    policy: str | None = None
+    payment_rule: str | None = None
     demand: Side | None = None
     offers: Side | None = None
     own: list[EntryRow] | None = None

@@ -20,6 +20,7 @@ from server.tools import answers
 from server.tools.answers import numbers
 from server.tools.reading import CursorField, auction_row, position
 from server.tools.registry import Call, reading
+from server.tools.resources import because_of
 
 
 class GetInbox(Model):
@@ -69,6 +70,11 @@ _NEWS: dict[str, tuple[str, str]] = {
     "offer_lapsed": ("your offer lapsed", "offer_resources posts it again"),
     "demand_allocated": ("your demand was allocated", "get_resource shows what is left of it"),
     "offer_sold": ("your offer sold", "get_resource shows what is left of it"),
+    "left_out": (
+        "your entry was left out of a clearing",
+        "get_resource shows the book; replace it with other bounds",
+    ),
+    "granted": ("the operator granted your owner another priority or weight", "request_resources uses it"),
     "resource_cleared": ("a resource you trade in was cleared", "get_resource shows price and rest"),
 }
 """What each kind of notice says to the agent that reads it, and the call that makes sense then."""
@@ -216,12 +222,21 @@ def _news(posted: Sequence[Posted], agent: str, *, newest: bool) -> tuple[list[a
 
 
 def _same(item: Posted) -> tuple[str, str, int]:
-    own_amounts = item.notice.kind in ("demand_allocated", "offer_sold")
+    own_amounts = item.notice.kind in ("demand_allocated", "offer_sold", "left_out")
     return item.notice.kind, item.notice.ref, item.position if own_amounts else 0
 
 
 def _amounts(body: dict[str, Any]) -> str:
-    return f": {body['quantity']} for {body['payment']} credits" if "quantity" in body else ""
+    """Return what a receipt says: quantity, payment, saving, and why it is less than was asked."""
+    because = f"; {because_of(body['reason'])}" if body.get("reason") else ""
+    if "quantity" not in body:
+        return because
+    told = f": {body['quantity']} for {body['payment']} credits"
+    if body.get("unit_price"):
+        told += f" ({body['unit_price']} each)"
+    if body.get("saving"):
+        told += f", {body['saving']} better than your own limit"
+    return told + because
 
 
 _TITLES = {

@@ -227,10 +227,19 @@ def resource_answer(seen: ResourceSeen) -> tuple[answers.ResourceSeen, str]:
         resource=seen.name,
         unit=seen.unit or None,
         whole=seen.whole,
+        policy=seen.policy,
+        payment_rule=seen.payment_rule,
         demand=side(seen.demand),
         offers=side(seen.offers),
         own=[
-            answers.EntryRow(id=e.entry_id, kind=e.side, left=e.left, limit=e.limit, until=e.until)
+            answers.EntryRow(
+                id=e.entry_id,
+                kind=e.side,
+                left=e.left,
+                limit=e.limit,
+                minimum=e.minimum or None,
+                until=e.until,
+            )
             for e in seen.own
         ],
         preview=preview,
@@ -241,6 +250,8 @@ def resource_answer(seen: ResourceSeen) -> tuple[answers.ResourceSeen, str]:
         f"Book of {name_of(seen.name)}"
         + (f" in {seen.unit}" if seen.unit else "")
         + (", whole units only" if seen.whole else "")
+        + (f", always cleared with policy {seen.policy}" if seen.policy else "")
+        + (f", payment_rule {seen.payment_rule}" if seen.payment_rule else "")
         + ".",
         answers.table(
             ["side", "quantity", "entries", "owners"], ([n, s.quantity, s.entries, s.owners] for n, s in rows)

@@ -3,11 +3,11 @@
 from pydantic import BaseModel
 
 from market_core import events
+from market_core.book import Resource
 from market_core.commands import AggregateDemand, OfferResources, RequestResources
 from market_core.handle import States, clearings, resource_stream
-from market_core.observation import ResourceSeen, SideSeen, see_resource
-from market_core.resource import Resource
-from market_core.values import name_of, plain, total
+from market_core.observation import SideSeen, see_depth
+from market_core.values import from_micros, name_of, plain, total
 from server.service import After
 from server.tools import answers
 from server.tools.registry import acting
@@ -25,11 +25,11 @@ def side(seen: SideSeen) -> answers.Side:
     return answers.Side(entries=seen.entries, owners=seen.owners, quantity=seen.quantity)
 
 
-def _depth(seen: ResourceSeen) -> str:
-    unit = f" {seen.unit}" if seen.unit else ""
+def _depth(book: Resource, demand: SideSeen, offers: SideSeen) -> str:
+    unit = f" {book.unit}" if book.unit else ""
     return (
-        f"The book now: demand {plain(seen.demand.quantity)}{unit} of {answers.count(seen.demand.owners, 'owner')}, "
-        f"offers {plain(seen.offers.quantity)}{unit} of {answers.count(seen.offers.owners, 'owner')}."
+        f"The book now: demand {plain(demand.quantity)}{unit} of {answers.count(demand.owners, 'owner')}, "
+        f"offers {plain(offers.quantity)}{unit} of {answers.count(offers.owners, 'owner')}."
     )
 
 
@@ -42,25 +42,30 @@ def request_resources(ask: RequestResources, after: After) -> tuple[BaseModel, s
     """
     ((event,),) = after.decision.events.values()
     assert isinstance(event, events.DemandPosted)  # what a request makes
-    seen = see_resource(book_of(after.states, ask.resource), ask.agent, after.now)
+    book = book_of(after.states, ask.resource)
+    demand, offers = see_depth(book, after.now)
     made = answers.DemandPosted(
         demand_id=event.demand_id,
-        resource=seen.name,
+        resource=book.name,
         quantity=event.quantity,
-        demand=side(seen.demand),
-        offers=side(seen.offers),
+        priority=event.priority or None,
+        weight=None if event.weight == 1 else event.weight,
+        replaced=event.replaced or None,
+        demand=side(demand),
+        offers=side(offers),
     )
     limit = (
         f"up to {answers.credits_text(event.max_unit_price)} each" if event.max_unit_price else "at any price"
     )
-    text = (
-        f"Demand {event.demand_id}: {plain(event.quantity)} of {name_of(seen.name)}, {limit}. {_depth(seen)}"
-    )
-    return made, f"{text}\nNext: {_then(seen)}"
+    if event.min_quantity:
+        all_of_it = event.min_quantity == event.quantity
+        limit += ", all or nothing" if all_of_it else f", at least {plain(event.min_quantity)}"
+    text = f"Demand {event.demand_id}: {plain(event.quantity)} of {name_of(book.name)}, {limit}."
+    return made, f"{text} {_depth(book, demand, offers)}\nNext: {_then(demand, offers)}"
 
 
-def _then(seen: ResourceSeen) -> str:
-    if seen.demand.entries and seen.offers.entries:
+def _then(demand: SideSeen, offers: SideSeen) -> str:
+    if demand.entries and offers.entries:
         return "aggregate_demand trades now; or wait for more, inbox tells."
     return "wait for the other side; inbox with wait tells when it comes."
 
@@ -74,27 +79,30 @@ def offer_resources(ask: OfferResources, after: After) -> tuple[BaseModel, str]:
     """
     ((event,),) = after.decision.events.values()
     assert isinstance(event, events.OfferPosted)  # what an offer makes
-    seen = see_resource(book_of(after.states, ask.resource), ask.agent, after.now)
+    book = book_of(after.states, ask.resource)
+    demand, offers = see_depth(book, after.now)
     made = answers.OfferPosted(
         offer_id=event.offer_id,
-        resource=seen.name,
+        resource=book.name,
         quantity=event.quantity,
-        demand=side(seen.demand),
-        offers=side(seen.offers),
+        replaced=event.replaced or None,
+        demand=side(demand),
+        offers=side(offers),
     )
-    price = answers.credits_text(event.unit_price)
-    text = f"Offer {event.offer_id}: {plain(event.quantity)} of {name_of(seen.name)} at {price} each or more. {_depth(seen)}"
-    return made, f"{text}\nNext: {_then(seen)}"
+    price = f"{answers.credits_text(event.unit_price)} each or more"
+    price += "".join(f", {plain(t.unit_price)} from {plain(t.from_quantity)}" for t in event.tiers)
+    if event.min_quantity:
+        price += f"; at least {plain(event.min_quantity)} at once"
+    text = f"Offer {event.offer_id}: {plain(event.quantity)} of {name_of(book.name)} at {price}."
+    return made, f"{text} {_depth(book, demand, offers)}\nNext: {_then(demand, offers)}"
 
 
 @acting("Aggregate demand", AggregateDemand, answers.Aggregated, "write")
 def aggregate_demand(ask: AggregateDemand, after: After) -> tuple[BaseModel, str]:
-    """Pool all demand for a resource and allocate it against the offers, at one price.
+    """Pool all demand for a resource and allocate it against the offers at one price.
 
-    Largest surplus, everybody within its limit; the price is the middle of what limits and asking prices allow; orders
-    at the price share in proportion; payments in equal payments out.
-    Returns who got and who sold how much, for what. Changes: those entries are filled; the rest stays in the book.
-    Anybody may call it, for up to 20 resources, each cleared on its own.
+    Nobody beyond its limit or minimum; payments in equal payments out. Returns who got and sold how much, and why some
+    got less. Changes: those entries are filled; the rest stays. Anybody may call it.
     """
     made = answers.Aggregated(
         clearings=[
@@ -115,7 +123,7 @@ def aggregate_demand(ask: AggregateDemand, after: After) -> tuple[BaseModel, str
 
 def _clearing(book: Resource, event: events.ResourceCleared, rows: int) -> answers.Clearing:
     """Return a clearing with the first `rows` of each side; every agent's inbox has its own part."""
-    left = total(entry.left for entry in book.demand.values())
+    left = from_micros(book.demand_sums.micros)
     return answers.Clearing(
         resource=book.name,
         clearing_price=event.clearing_price,
@@ -123,15 +131,36 @@ def _clearing(book: Resource, event: events.ResourceCleared, rows: int) -> answe
         total_payment=total(fill.payment for fill in event.allocations),
         allocated=len(event.allocations),
         allocations=[
-            answers.AllocationRow(agent=f.agent, demand_id=f.entry_id, quantity=f.quantity, payment=f.payment)
+            answers.AllocationRow(
+                agent=f.agent,
+                demand_id=f.entry_id,
+                quantity=f.quantity,
+                payment=f.payment,
+                reason=f.reason or None,
+            )
             for f in event.allocations[:rows]
         ],
         sold=len(event.suppliers),
         suppliers=[
-            answers.SupplierRow(agent=f.agent, offer_id=f.entry_id, quantity=f.quantity, payment=f.payment)
+            answers.SupplierRow(
+                agent=f.agent,
+                offer_id=f.entry_id,
+                quantity=f.quantity,
+                payment=f.payment,
+                reason=f.reason or None,
+            )
             for f in event.suppliers[:rows]
         ],
+        left_out=[
+            answers.LeftOutRow(agent=row.agent, id=row.entry_id, reason=row.reason)
+            for row in event.left_out[:rows]
+        ]
+        or None,
         unmet=left,
+        policy=event.policy,
+        payment_rule=event.payment_rule,
+        offer_price=event.offer_price,
+        market_surplus=event.market_surplus or None,
     )
 
 
@@ -141,12 +170,41 @@ def _clearing_text(made: answers.Clearing) -> str:
         f"{plain(made.total_payment)} in all; unmet demand {plain(made.unmet)}."
     )
     gets = answers.table(
-        ["gets", "quantity", "pays"], ([row.agent, row.quantity, row.payment] for row in made.allocations)
+        ["gets", "quantity", "pays", "got less because"],
+        ([row.agent, row.quantity, row.payment, because_of(row.reason)] for row in made.allocations),
     )
     sells = answers.table(
-        ["sells", "quantity", "receives"], ([row.agent, row.quantity, row.payment] for row in made.suppliers)
+        ["sells", "quantity", "receives", "sold less because"],
+        ([row.agent, row.quantity, row.payment, because_of(row.reason)] for row in made.suppliers),
     )
     cut = made.allocated > len(made.allocations) or made.sold > len(made.suppliers)
     more = f"\nShown: {len(made.allocations)} of {made.allocated} demands, {len(made.suppliers)} of {made.sold} offers."
-    why = "Limits above the price are served in full, those at it in proportion, those below it not; asks likewise."
-    return f"{head} {why}\n{gets}\n\n{sells}{more if cut else ''}"
+    out = "".join(
+        f"\nLeft out: {row.agent}, {row.id}: {because_of(row.reason)}." for row in made.left_out or ()
+    )
+    return f"{head} {_WHY[made.policy]}{_kept(made)}\n{gets}\n\n{sells}{more if cut else ''}{out}"
+
+
+_WHY = {
+    "efficient": "efficient: limits above the price come first, those at it share in proportion; asks likewise.",
+    "fair": "fair: owners whose limit reaches the price share what is offered up to it, equally by weight.",
+    "priority": "priority: the higher priority comes first; within one, equal shares by weight.",
+}
+_BECAUSE = {
+    "rationed": "there is not enough at this price",
+    "minimum": "its minimum or tiers, or another's, could not be met",
+    "below_minimum": "its share would be below its minimum",
+    "no_supply": "nothing was left when its turn came",
+}
+
+
+def because_of(reason: str | None) -> str:
+    """Return why an entry got less than it asked, in words; empty where it did not."""
+    return _BECAUSE.get(reason or "", reason or "")
+
+
+def _kept(made: answers.Clearing) -> str:
+    if made.market_surplus is None:
+        return ""
+    paid = f"{plain(made.offer_price)} each" if made.offer_price is not None else "less"
+    return f" mcafee: sellers get {paid}; the market keeps {plain(made.market_surplus)}."

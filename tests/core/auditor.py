@@ -8,7 +8,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 from market_core.auction import Auction
-from market_core.resource import Resource
+from market_core.book import Resource
 
 
 @dataclass

@@ -39,7 +39,7 @@ FACTS = Facts(NOON, "7", "ab" * 32)
         (Withdraw(agent="a", id="bid_1_2"), ("auction/auc_1",)),
         (Withdraw(agent="a", id="dem_gpu-hours_2"), ("resource/gpu-hours",)),
         (Withdraw(agent="a", id="off_gpu-hours_2"), ("resource/gpu-hours",)),
-        (RequestResources(agent="a", resource="GPU Hours", quantity=1), ("resource/gpu-hours",)),
+        (RequestResources(agent="a/x", resource="GPU Hours", quantity=1), ("resource/gpu-hours", "agent/a")),
         (OfferResources(agent="a", resource="GPU_hours", quantity=1, unit_price=1), ("resource/gpu-hours",)),
         (DeclareResource(resource="GPU hours"), ("resource/gpu-hours",)),
         (AggregateDemand(agent="a", resources=["b", "A", "B"]), ("resource/b", "resource/a")),

@@ -129,10 +129,15 @@ def entry_in(status, side):
         world.wait(60)
         world.lapse("resource/gpu")
 
+    def replace():
+        again = {**until, "replaces": mine}
+        world.request("me", 4, 1, **again) if side == "demand" else world.offer("me", 4, 9, **again)
+
     steps = {
         "open": lambda: None,
         "filled": lambda: fill(4),
         "withdrawn": lambda: world.withdraw("me", mine),
+        "replaced": replace,
         "lapsed": lapse,
     }
     steps[status]()
@@ -140,6 +145,7 @@ def entry_in(status, side):
         "fill_partly": lambda: fill(1),
         "fill": lambda: fill(4),
         "withdraw": lambda: world.withdraw("me", mine),
+        "replace": replace,
         "lapse": lapse,
     }
     return world, mine, moves
@@ -165,5 +171,7 @@ def test_an_entry_moves_as_its_table_says_and_otherwise_stays_as_it_is(side, sta
         with pytest.raises(Rejection) as refused:
             moves[move]()
         gone = refused.value.code, refused.value.facts.get("status")
-        assert gone == ((Code.ENTRY_GONE, status) if move == "withdraw" else (Code.NOTHING_TO_CLEAR, None))
+        assert gone == (
+            (Code.ENTRY_GONE, status) if move in {"withdraw", "replace"} else (Code.NOTHING_TO_CLEAR, None)
+        )
     assert status_of(world, mine) == status

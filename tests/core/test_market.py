@@ -222,8 +222,13 @@ def test_demand_is_aggregated_and_cleared():
     s = aggregator.offer_resources("cluster", "gpu-hours", 5, unit_price=3)
     result = aggregator.aggregate_demand("Gpu Hours")
     # gpt takes its 2.5 at any price, claude is on the margin, so the price is its limit
-    fills = Fill(a, "claude", D("2.5"), D("12.5")), Fill(b, "gpt", D("2.5"), D("12.5"))
-    assert result == Aggregation("GPU hours", D(5), fills, (Fill(s, "cluster", D(5), D(25)),), unmet=D("7.5"))
+    fills = (
+        Fill(a, "claude", D("2.5"), D("12.5"), "rationed", D(0)),
+        Fill(b, "gpt", D("2.5"), D("12.5")),
+    )
+    assert result == Aggregation(
+        "GPU hours", D(5), fills, (Fill(s, "cluster", D(5), D(25), "", D(10)),), unmet=D("7.5")
+    )
     assert result.total_payment == D(25)
     seen = aggregator.see_resource("gpu hours", "claude")
     assert [(entry.entry_id, entry.left) for entry in seen.own] == [(a, D("7.5"))]

@@ -49,12 +49,12 @@ def offenders(kind, offends, *, but=()):
 
 
 def solvers():
-    """Return the files that speak to a solver, in floats; what it proposes is recomputed exactly elsewhere."""
+    """Return the files that speak to a solver or search arrays, in floats; what is found is recomputed exactly."""
     return {
         path.name
         for path in FOLDER.glob("mechanisms/*.py")
         if any(
-            isinstance(node, ast.Import) and any(alias.name == "highspy" for alias in node.names)
+            isinstance(node, ast.Import) and any(alias.name in HEAVY for alias in node.names)
             for node in ast.walk(ast.parse(path.read_text()))
         )
     }

@@ -1,7 +1,6 @@
 """Every refusal of the core: what brings it about, its facts, and that nothing has changed."""
 
 import ast
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from market_core.commands import (
     CloseAuction,
     CreateAuction,
     DeclareResource,
+    Grant,
     OfferResources,
     ReportOutcome,
     RequestResources,
@@ -276,7 +276,7 @@ def book_full():
     world.offer("s", 1, 1)
     offers = world.book().offers
     (entry,) = offers.values()
-    offers.update({str(i): replace(entry, agent=f"s{i}") for i in range(9_999)})
+    offers.update(dict.fromkeys(map(str, range(99_999)), entry))
     return world.refusal(OfferResources(agent="me", resource="gpu", quantity=1, unit_price=1))
 
 
@@ -404,6 +404,26 @@ def not_together():
     first = world.create()
     second = world.create(payment_rule="second_price")
     return world.refusal(AwardAuction(agent="buyer", auction_id=first, together_with=[second]))
+
+
+def clearing_rule_does_not_fit():
+    world = World()
+    world.request("a", 2, 5)
+    world.offer("b", 1, 1)
+    return world.refusal(AggregateDemand(agent="c", resources=["gpu"], payment_rule="mcafee"))
+
+
+def above_grant():
+    world = World()
+    world.do(Grant(owner="acme", priority=3))
+    asked = RequestResources(agent="acme/x", resource="gpu", quantity=1, priority=4)
+    return world.refusal(asked)
+
+
+def fixed_by_operator():
+    world = World()
+    world.do(DeclareResource(resource="gpu", policy="fair"))
+    return world.refusal(AggregateDemand(agent="c", resources=["gpu"], policy="efficient"))
 
 
 def owner_bids_already():
@@ -542,6 +562,13 @@ CASES = [
     ),
     (constraints_conflict, Code.CONSTRAINTS_CONFLICT, {"conflict": ("min_winners",)}),
     (
+        clearing_rule_does_not_fit,
+        Code.CLEARING_RULE_DOES_NOT_FIT,
+        {"rule": "mcafee", "why": "mcafee needs entries of one whole unit each"},
+    ),
+    (above_grant, Code.ABOVE_GRANT, {"field": "priority", "granted": "3"}),
+    (fixed_by_operator, Code.FIXED_BY_OPERATOR, {"field": "policy", "fixed": "fair"}),
+    (
         not_together,
         Code.NOT_TOGETHER,
         {"why": "all must pay_as_bid, or all vcg; they have pay_as_bid, second_price"},
@@ -567,7 +594,7 @@ CASES = [
     (total_too_large, Code.TOTAL_OUT_OF_RANGE, {"limit": "1,000,000,000,000"}),
     (not_whole, Code.NOT_WHOLE, {}),
     (too_many_entries, Code.TOO_MANY_ENTRIES, {"limit": 100}),
-    (book_full, Code.BOOK_FULL, {"limit": "10,000"}),
+    (book_full, Code.BOOK_FULL, {"limit": "100,000"}),
     (too_many_bids, Code.TOO_MANY_BIDS, {"limit": 200_000}),
 ]
 

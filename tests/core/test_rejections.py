@@ -63,6 +63,8 @@ FACTS = {
     "gap": "0.25",
     "payment": "3.5",
     "winners": ["ann", "bob"],
+    "granted": "3",
+    "fixed": "fair",
     "other": "acme/x",
 }
 

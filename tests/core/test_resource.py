@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from market_core import Code, Rejection
+from market_core.book import Ended, Entry
 from market_core.commands import AggregateDemand, DeclareResource, Lapse, RequestResources, Withdraw
 from market_core.events import (
     DemandPosted,
@@ -17,7 +18,6 @@ from market_core.events import (
     ResourceCleared,
     ResourceDeclared,
 )
-from market_core.resource import Ended, Entry
 from tests.core.world import NOON, World, later
 
 D = Decimal
@@ -51,8 +51,8 @@ def test_a_clearing_fills_at_one_price_and_leaves_the_rest_in_the_book():
         at=NOON,
         by="anyone",
         clearing_price=D(5),
-        allocations=(Fill(a, "a", D(3), D(15)), Fill(b, "b", D(1), D(5))),
-        suppliers=(Fill(s, "s", D(4), D(20)),),
+        allocations=(Fill(a, "a", D(3), D(15), "", D(3)), Fill(b, "b", D(1), D(5), "rationed", D(0))),
+        suppliers=(Fill(s, "s", D(4), D(20), "", D(12)),),
         mechanism="clearing/1",
     )
     book = world.book()
@@ -181,6 +181,7 @@ def test_a_resource_remembers_how_the_last_thousand_entries_ended():
         world.withdraw("a", mine)
     for _ in range(999):
         world.withdraw("a", world.request("a", 1))
+    world.request("b", 1)
     assert [world.refused(Withdraw(agent="a", id=mine)) for mine in ids] == [Code.UNKNOWN_ID, Code.ENTRY_GONE]
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from market_core import Code, Rejection
 from market_core.auction import Auction
+from market_core.book import Resource
 from market_core.commands import (
     AggregateDemand,
     AwardAuction,
@@ -35,7 +36,6 @@ from market_core.observation import (
     see_auction,
     see_resource,
 )
-from market_core.resource import Resource
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 

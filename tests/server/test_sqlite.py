@@ -120,14 +120,14 @@ def test_two_processes_may_make_a_new_file_at_the_same_time(path, before, monkey
 
     def other() -> None:
         monkeypatch.setattr(sqlite3, "connect", connect)
-        with suppress(StoreUnavailable):  # it waited for us, in vain since we wait for it here
+        with monkeypatch.context() as impatient, suppress(StoreUnavailable):
+            impatient.setattr(sqlite_file, "PATIENCE", 0.01)  # while it waits for us, we wait for it
             others.append(SqliteStore(path))
 
     class Ours(Interrupted):
         act = staticmethod(other)
 
     Ours.before = before
-    monkeypatch.setattr(sqlite_file, "PATIENCE", 0.01)
     monkeypatch.setattr(sqlite3, "connect", partial(connect, factory=Ours))
     ours = SqliteStore(path)
     for store in (ours, *others):

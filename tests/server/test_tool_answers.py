@@ -221,10 +221,20 @@ async def test_demand_and_offers_from_posting_to_clearing(mode):
             "quantity": 4,
             "total_payment": 12,
             "allocated": 1,
-            "allocations": [{"agent": "ann", "demand_id": "dem_gpu-hours_t1", "quantity": 4, "payment": 12}],
+            "allocations": [
+                {
+                    "agent": "ann",
+                    "demand_id": "dem_gpu-hours_t1",
+                    "quantity": 4,
+                    "payment": 12,
+                    "reason": "rationed",
+                }
+            ],
             "sold": 1,
             "suppliers": [{"agent": "bob", "offer_id": "off_gpu-hours_t2", "quantity": 4, "payment": 12}],
             "unmet": 6,
+            "policy": "efficient",
+            "payment_rule": "uniform",
         }
         seen = await shop.ask("get_resource", resource="gpu-hours")
         assert seen["last_clearing"] == {"at": "2026-11-23T12:00:00Z", "clearing_price": 3, "quantity": 4}

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from market_core import Code
-from tests.server.shell import Shop, market
+from market_core.commands import DeclareResource
+from tests.server.shell import Shop, market, said
 
 MODES = pytest.mark.parametrize("mode", ["auto", "legacy"])
 LATER = "2026-11-23T12:10:00Z"
@@ -62,6 +63,7 @@ async def a_busy_market(shop: Shop) -> dict[str, str]:
     asked = {"agent": "q", "resource": "gpu", "quantity": 2, "unit_price": 4}
     ids["offer"] = (await shop.ask("offer_resources", **asked))["offer_id"]
     await shop.ask("request_resources", agent="p", resource="cpu", quantity=1)
+    await shop.service.execute(DeclareResource(resource="fixed", policy="fair"), said)
     rule = {"start": 1, "step": 1, "every": 10}
     for name in ("dutch", "taken"):
         ids[name] = await shop.create(format="dutch", schedule=rule, max_price=10)
@@ -130,6 +132,9 @@ CALLS = {
     ("submit_bid", "agent=q auction_id={lots} cost=5"): "lots_required",
     ("submit_bid", 'agent=q auction_id={lots} cost=5 lots=["roof","door"]'): "unknown_lot",
     ("award", "agent=buyer auction_id={uncontested}"): "no_competition",
+    ("request_resources", "agent=p resource=gpu quantity=1 priority=1"): "above_grant",
+    ("aggregate_demand", 'agent=p resources=["gpu"] payment_rule=mcafee'): "clearing_rule_does_not_fit",
+    ("aggregate_demand", 'agent=p resources=["fixed"] policy=efficient'): "fixed_by_operator",
     ("award", "agent=buyer auction_id={conflicting}"): "constraints_conflict",
     ("award", 'agent=buyer auction_id={closed} together_with=["{conflicting}"]'): "not_together",
     ("preview_award", 'agent=buyer auction_id={closed} together_with=["{conflicting}"]'): "not_together",
@@ -316,9 +321,6 @@ async def test_a_server_bound_to_one_agent_acts_and_looks_only_for_it(mode):
 
 @MODES
 async def test_limits_on_entries_and_whole_units_are_kept(mode):
-    from market_core.commands import DeclareResource
-    from tests.server.shell import said
-
     async with market(mode) as shop:
         await shop.service.execute(DeclareResource(resource="slots", whole=True), said)
         assert (

@@ -3,6 +3,7 @@
 from itertools import product
 from random import Random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -67,13 +68,33 @@ def test_so_it_is_where_all_is_all_or_nothing(curve, demand):
 @given(curves(), demands(most=5))
 @settings(max_examples=80, deadline=None, derandomize=True)
 def test_amounts_beyond_64_bits_change_nothing(curve, demand):
-    (costs, unit), many = curve, 10**15
+    (costs, unit), many = curve, 10**18
     choice = Curve(costs, unit).best(demand, Budget())
     limits = [limit * many for limit in demand.limits]
     large = Curve([each * many for each in costs], unit).best(
         Demand(limits, demand.quantities, demand.least), Budget()
     )
     assert (large.value, large.parts) == (choice.value * many, choice.parts)
+
+
+@pytest.mark.parametrize(
+    ("costs", "unit", "demand", "parts"),
+    [
+        # 6 for the first or 9 for the second both save nothing: the larger total.
+        (
+            [0, 6, 6, 6, 12],
+            3,
+            Demand([3, 2, 2, 1, 1, 1, 1], [6, 9, 2, 3, 2, 3, 3], [6, 9, 2, 3, 2, 3, 2]),
+            (0, 9, 0, 0, 0, 0, 0),
+        ),
+        # Two of one limit want 3 of the 4: the first in merit order.
+        ([0, 0, 20], 4, Demand([3, 3, 3, 3, 1], [3, 5, 3, 2, 5], [3, 5, 3, 2, 5]), (3, 0, 0, 0, 0)),
+    ],
+)
+def test_equals_are_decided_by_the_larger_total_and_then_by_merit_order(costs, unit, demand, parts):
+    choice = Curve(costs, unit).best(demand, Budget())
+    assert choice.parts == parts
+    assert (choice.value, choice.total, list(parts)) == first_best(costs, unit, demand)
 
 
 def test_members_alike_that_never_fill_the_units_are_decided_all_the_same():

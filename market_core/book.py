@@ -1,0 +1,254 @@
+"""One resource's book: demand and offers as they stand, and how events change them. What may be done is in `resource`."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from decimal import Decimal
+from heapq import heappop, heappush
+
+from market_core.events import (
+    DemandPosted,
+    EntriesLapsed,
+    EntryWithdrawn,
+    Event,
+    OfferPosted,
+    ResourceCleared,
+    ResourceDeclared,
+)
+from market_core.lifecycle import EntryStatus
+from market_core.terms import ClearingRule, OfferTier, Policy
+from market_core.values import MICRO, from_micros, micros, owner_of
+
+_REMEMBERED = 1000
+"""Finished entries whose end the state remembers, beside those of the last event; the journal remembers all."""
+Deadline = tuple[datetime, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A demand or an offer. `limit` is the most or the least per unit (None: any price); `left` its open rest.
+
+    `minimum`: the least it takes at once, 0 once something was taken. `priority` and `weight` are of demand.
+    """
+
+    entry_id: str
+    agent: str
+    side: str
+    quantity: Decimal
+    left: Decimal
+    limit: Decimal | None
+    until: datetime | None
+    posted_at: datetime
+    minimum: Decimal = Decimal(0)
+    tiers: tuple[OfferTier, ...] = ()
+    priority: int = 0
+    weight: Decimal = Decimal(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A finished entry: whose it was and how it ended."""
+
+    agent: str
+    status: EntryStatus
+
+
+@dataclass(slots=True)
+class Sums:
+    """One side of a book summed up, so that nothing is counted again: open entries by owner, and their quantity."""
+
+    owners: dict[str, int] = field(default_factory=dict)
+    micros: int = 0
+
+    def add(self, entry: Entry) -> None:
+        """Count an entry in."""
+        owner = owner_of(entry.agent)
+        self.owners[owner] = self.owners.get(owner, 0) + 1
+        self.micros += micros(entry.left)
+
+    def take(self, entry: Entry) -> None:
+        """Count an entry out."""
+        owner = owner_of(entry.agent)
+        self.owners[owner] -= 1
+        if not self.owners[owner]:
+            del self.owners[owner]
+        self.micros -= micros(entry.left)
+
+
+@dataclass(slots=True)
+class Resource:
+    """A resource; `name` is empty until somebody names it. A `policy` or `payment_rule` that is fixed binds everybody.
+
+    `deadlines` is a heap; it may still name entries that have ended.
+    """
+
+    name: str = ""
+    unit: str = ""
+    whole: bool = False
+    declared: bool = False
+    policy: Policy | None = None
+    payment_rule: ClearingRule | None = None
+    demand: dict[str, Entry] = field(default_factory=dict)
+    offers: dict[str, Entry] = field(default_factory=dict)
+    ended: dict[str, Ended] = field(default_factory=dict)
+    last_clearing: ResourceCleared | None = None
+    clearings: int = 0
+    demand_sums: Sums = field(default_factory=Sums)
+    offer_sums: Sums = field(default_factory=Sums)
+    deadlines: list[Deadline] = field(default_factory=list)
+
+    @property
+    def grain(self) -> int:
+        """The smallest tradable quantity, in micro-units."""
+        return MICRO if self.whole else 1
+
+    @property
+    def entries(self) -> Iterable[Entry]:
+        """Everything in the book, demand first."""
+        return (*self.demand.values(), *self.offers.values())
+
+
+def live(entries: Iterable[Entry], now: datetime) -> list[Entry]:
+    """Return the entries whose time is not over at `now`."""
+    return [entry for entry in entries if entry.until is None or entry.until > now]
+
+
+def over(book: Resource, now: datetime) -> list[Entry]:
+    """Return the entries in the book whose time is over at `now`; it looks at no others."""
+    found: dict[str, Entry] = {}
+    places = [0]
+    while places:
+        place = places.pop()
+        if place < len(book.deadlines) and book.deadlines[place][0] <= now:  # else all below it is later
+            entry = entry_of(book, book.deadlines[place][1])
+            if entry is not None:
+                found[entry.entry_id] = entry
+            places += (2 * place + 1, 2 * place + 2)
+    return list(found.values())
+
+
+def entry_of(book: Resource, entry_id: str) -> Entry | None:
+    """Return an open entry by its id, None where there is none."""
+    return book.demand.get(entry_id) or book.offers.get(entry_id)
+
+
+# Evolve
+
+
+def evolve(book: Resource, event: Event) -> Resource:
+    """Return the book after `event`; it may be the same object, changed."""
+    while len(book.ended) > _REMEMBERED:  # before, so that all that one event ends is at hand after it
+        del book.ended[next(iter(book.ended))]
+    _EVOLVE[type(event)](book, event)
+    return book
+
+
+def _declared(book: Resource, event: ResourceDeclared) -> None:
+    book.name, book.unit, book.whole, book.declared = event.name, event.unit, event.whole, True
+    book.policy, book.payment_rule = event.policy, event.payment_rule
+
+
+def _demand(book: Resource, event: DemandPosted) -> None:
+    _post(
+        book,
+        event.name,
+        event.replaced,
+        Entry(
+            event.demand_id,
+            event.agent,
+            "demand",
+            event.quantity,
+            event.quantity,
+            event.max_unit_price,
+            event.needed_by,
+            event.at,
+            event.min_quantity,
+            (),
+            event.priority,
+            event.weight,
+        ),
+    )
+
+
+def _offer(book: Resource, event: OfferPosted) -> None:
+    _post(
+        book,
+        event.name,
+        event.replaced,
+        Entry(
+            event.offer_id,
+            event.agent,
+            "offer",
+            event.quantity,
+            event.quantity,
+            event.unit_price,
+            event.available_until,
+            event.at,
+            event.min_quantity,
+            event.tiers,
+        ),
+    )
+
+
+def _post(book: Resource, name: str, replaced: str, entry: Entry) -> None:
+    book.name = book.name or name
+    if replaced:
+        _end(book, replaced, "replaced")
+    side, sums = _side(book, entry.side)
+    side[entry.entry_id] = entry
+    sums.add(entry)
+    if entry.until is not None:
+        heappush(book.deadlines, (entry.until, entry.entry_id))
+
+
+def _side(book: Resource, side: str) -> tuple[dict[str, Entry], Sums]:
+    return (book.demand, book.demand_sums) if side == "demand" else (book.offers, book.offer_sums)
+
+
+def _withdrawn(book: Resource, event: EntryWithdrawn) -> None:
+    _end(book, event.entry_id, "withdrawn")
+
+
+def _lapsed(book: Resource, event: EntriesLapsed) -> None:
+    for entry_id in event.entry_ids:
+        _end(book, entry_id, "lapsed")
+
+
+def _cleared(book: Resource, event: ResourceCleared) -> None:
+    book.last_clearing = event
+    book.clearings += 1
+    for fill in (*event.allocations, *event.suppliers):
+        _fill(book, fill.entry_id, fill.quantity)
+
+
+def _fill(book: Resource, entry_id: str, quantity: Decimal) -> None:
+    entry = entry_of(book, entry_id)
+    assert entry is not None  # a clearing fills what is in the book
+    if entry.left == quantity:
+        _end(book, entry_id, "filled")
+        return
+    left = from_micros(micros(entry.left) - micros(quantity))
+    tiers = tuple(tier for tier in entry.tiers if tier.from_quantity <= left)
+    side, sums = _side(book, entry.side)
+    sums.take(entry)
+    side[entry_id] = replace(entry, left=left, minimum=Decimal(0), tiers=tiers)
+    sums.add(side[entry_id])
+
+
+def _end(book: Resource, entry_id: str, status: EntryStatus) -> None:
+    side, sums = _side(book, "demand" if entry_id in book.demand else "offer")
+    entry = side.pop(entry_id)
+    sums.take(entry)
+    book.ended[entry_id] = Ended(entry.agent, status)
+    while book.deadlines and entry_of(book, book.deadlines[0][1]) is None:
+        heappop(book.deadlines)
+
+
+_EVOLVE: Mapping[type, Callable[..., None]] = {
+    ResourceDeclared: _declared,
+    DemandPosted: _demand,
+    OfferPosted: _offer,
+    EntryWithdrawn: _withdrawn,
+    EntriesLapsed: _lapsed,
+    ResourceCleared: _cleared,
+}

@@ -1,0 +1,231 @@
+"""What clearing a book gives: its demand and offers, handed to the mechanism that the policy asks for."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from market_core.book import Entry, Resource, live
+from market_core.events import Fill, LeftOut, Proof, ResourceCleared
+from market_core.mechanisms import clearing, fair_share
+from market_core.mechanisms.procurement import DoesNotFit, Unproved
+from market_core.mechanisms.procurement import Proof as Proved
+from market_core.rejections import Code, Rejection
+from market_core.terms import ClearingRule, Policy
+from market_core.values import MICRO, from_micros, micros, owner_of, plain
+
+
+@dataclass(frozen=True, slots=True)
+class Cleared:
+    """A clearing of the entries `demand` and `offers`; the numbers stand at their positions, in micros.
+
+    `reasons`: why an entry got less than it asked, "" where it got all.
+    """
+
+    demand: tuple[Entry, ...]
+    offers: tuple[Entry, ...]
+    price: int
+    offer_price: int
+    quantities: tuple[tuple[int, ...], tuple[int, ...]]
+    payments: tuple[tuple[int, ...], tuple[int, ...]]
+    reasons: tuple[tuple[str, ...], tuple[str, ...]]
+    market_surplus: int
+    proof: Proved | None
+    mechanism: str
+
+    @property
+    def traded(self) -> int:
+        """The quantity that changes hands, in micro-units."""
+        return sum(self.quantities[0])
+
+
+def clear(
+    book: Resource, now: datetime, policy: Policy = "efficient", rule: ClearingRule = "uniform"
+) -> Cleared | None:
+    """Return what clearing `book` at `now` gives, None if nothing trades.
+
+    Raises the Rejections `clearing_rule_does_not_fit` and `not_proved`.
+    """
+    demand, offers = tuple(live(book.demand.values(), now)), tuple(live(book.offers.values(), now))
+    if policy != "efficient":
+        if rule != "uniform":
+            raise Rejection(
+                Code.CLEARING_RULE_DOES_NOT_FIT, rule=rule, why=f"policy {policy} has one price for all"
+            )
+        return _fair(demand, offers, book.grain, policy)
+    try:
+        return _efficient(demand, offers, book.grain, rule)
+    except DoesNotFit as why:
+        raise Rejection(Code.CLEARING_RULE_DOES_NOT_FIT, rule=rule, why=why.why) from None
+    except Unproved as why:
+        raise Rejection(Code.NOT_PROVED, rule=rule, gap=plain(from_micros(why.gap))) from None
+
+
+def _efficient(
+    demand: tuple[Entry, ...], offers: tuple[Entry, ...], grain: int, rule: ClearingRule
+) -> Cleared | None:
+    bids, asks = [_plain(entry) for entry in demand], [_plain(entry) for entry in offers]
+    made = clearing.mcafee(bids, asks) if rule == "mcafee" else clearing.clear(bids, asks, grain)
+    if made is None:
+        return None
+    why = clearing.reasons(bids, asks, made, grain)
+    return Cleared(
+        demand,
+        offers,
+        made.price,
+        made.offer_price,
+        (made.demand, made.offers),
+        (made.payments, made.receipts),
+        (tuple(each or "" for each in why[0]), tuple(each or "" for each in why[1])),
+        made.market_surplus,
+        made.proof,
+        made.mechanism,
+    )
+
+
+def _plain(entry: Entry) -> clearing.Entry:
+    limit = None if entry.limit is None else micros(entry.limit)
+    tiers = tuple((micros(tier.from_quantity), micros(tier.unit_price)) for tier in entry.tiers)
+    return clearing.Entry(
+        (entry.agent, entry.entry_id), micros(entry.left), limit, micros(entry.minimum), tiers
+    )
+
+
+def _fair(
+    demand: tuple[Entry, ...], offers: tuple[Entry, ...], grain: int, policy: fair_share.Policy
+) -> Cleared | None:
+    """An offer that would sell less than its minimum is left out, and the rest shared again."""
+    members = [_member(entry) for entry in demand]
+    standing = list(range(len(offers)))
+    while True:
+        # One price for all is at least every ask served, so a tier, which is lower, is never needed.
+        made = fair_share.share(members, [_untiered(offers[place]) for place in standing], policy, grain)
+        if made is None:
+            return None
+        short = {
+            place
+            for place, sold in zip(standing, made.offers, strict=True)
+            if 0 < sold < micros(offers[place].minimum)
+        }
+        if not short:
+            break
+        # The one with the largest minimum goes first, so that as few as can be are left out.
+        worst = max(
+            short, key=lambda place: (offers[place].minimum, offers[place].agent, offers[place].entry_id)
+        )
+        standing.remove(worst)
+    sold, received = [0] * len(offers), [0] * len(offers)
+    for place, quantity, receipt in zip(standing, made.offers, made.receipts, strict=True):
+        sold[place], received[place] = quantity, receipt
+    return Cleared(
+        demand,
+        offers,
+        made.price,
+        made.price,
+        (made.demand, tuple(sold)),
+        (made.payments, tuple(received)),
+        (tuple(each or "" for each in made.reasons), _why_unsold(offers, standing, sold, made.price)),
+        0,
+        None,
+        fair_share.MECHANISM,
+    )
+
+
+def _member(entry: Entry) -> fair_share.Member:
+    return fair_share.Member(
+        (entry.agent, entry.entry_id),
+        owner_of(entry.agent),
+        micros(entry.left),
+        None if entry.limit is None else micros(entry.limit),
+        micros(entry.weight),
+        entry.priority,
+        micros(entry.minimum),
+    )
+
+
+def _untiered(entry: Entry) -> clearing.Entry:
+    return clearing.Entry(
+        (entry.agent, entry.entry_id), micros(entry.left), micros(entry.limit or Decimal(0))
+    )
+
+
+def _why_unsold(
+    offers: Sequence[Entry], standing: Sequence[int], sold: Sequence[int], price: int
+) -> tuple[str, ...]:
+    inside = set(standing)
+
+    def why(place: int, entry: Entry) -> str:
+        if sold[place] == micros(entry.left):
+            return ""
+        if place not in inside:
+            return "minimum"
+        return "out_of_price" if micros(entry.limit or Decimal(0)) > price else "rationed"
+
+    return tuple(why(place, entry) for place, entry in enumerate(offers))
+
+
+# As an event
+
+
+def event(made: Cleared, at: datetime, by: str, policy: Policy, rule: ClearingRule) -> ResourceCleared:
+    """Return a clearing as it is recorded."""
+    return ResourceCleared(
+        at,
+        by,
+        from_micros(made.price),
+        _fills(made, 0),
+        _fills(made, 1),
+        made.mechanism,
+        policy,
+        rule,
+        _left_out(made),
+        from_micros(made.market_surplus),
+        None if made.offer_price == made.price else from_micros(made.offer_price),
+        _proof(made.proof),
+    )
+
+
+def _proof(made: Proved | None) -> Proof | None:
+    if made is None:
+        return None
+    return Proof(made.status, from_micros(made.gap), from_micros(made.bound), made.solver)
+
+
+def _fills(made: Cleared, side: int) -> tuple[Fill, ...]:
+    """Return the fills of one side in the order of agents and ids, which tells nothing about arrival."""
+    entries = (made.demand, made.offers)[side]
+    rows = zip(entries, made.quantities[side], made.payments[side], made.reasons[side], strict=True)
+    fills = (
+        Fill(
+            entry.entry_id,
+            entry.agent,
+            from_micros(quantity),
+            from_micros(payment),
+            reason,
+            _saving(entry, quantity, payment),
+        )
+        for entry, quantity, payment, reason in rows
+        if quantity
+    )
+    return tuple(sorted(fills, key=lambda fill: (fill.agent, fill.entry_id)))
+
+
+def _saving(entry: Entry, quantity: int, payment: int) -> Decimal | None:
+    """Return how much better than its limit an entry did, its limit x quantity rounded in its favour; None without one."""
+    if entry.limit is None:
+        return None
+    total = micros(entry.limit) * quantity
+    if entry.side == "demand":
+        return from_micros(-(-total // MICRO) - payment)
+    return from_micros(max(0, payment - total // MICRO))
+
+
+def _left_out(made: Cleared) -> tuple[LeftOut, ...]:
+    """Return who got nothing though the price did not speak against it."""
+    found = [
+        LeftOut(entry.entry_id, entry.agent, reason)
+        for side, entries in enumerate((made.demand, made.offers))
+        for entry, quantity, reason in zip(entries, made.quantities[side], made.reasons[side], strict=True)
+        if not quantity and reason not in ("", "out_of_price", "no_partner")
+    ]
+    return tuple(sorted(found, key=lambda row: (row.agent, row.entry_id)))
