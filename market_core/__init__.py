@@ -14,22 +14,25 @@ is exact (`values`); scores are in credits and lower is better; ties fall by a n
 before anybody bid (`mechanisms.scoring`); what one agent may see is `observation`.
 
 Read in this order: values, terms, commands, events, rejections, lifecycle, mechanisms, auction, sets, awards,
-auction_rules, resource, agent, handle, observation, market. Embed it with `Market`, or its two faces
+auction_rules, together, book, clearings, resource, agent, handle, observation, market. Embed it with `Market`, or its two faces
 `ReverseAuction` and `DemandAggregator`; `assign_tasks` gives tasks to agents without prices.
 """
 
+from market_core.aggregator import Aggregation, DemandAggregator
 from market_core.assigning import Worker, assign_tasks
-from market_core.market import (
-    Aggregation,
-    AuctionRequest,
-    Award,
-    Bid,
-    DemandAggregator,
-    Market,
-    ReverseAuction,
-)
+from market_core.market import AuctionRequest, Award, Bid, Market, ReverseAuction
 from market_core.rejections import Code, Rejection
-from market_core.terms import Condition, Constraints, Extension, Lot, Requirements, Schedule, Scoring, Tier
+from market_core.terms import (
+    Condition,
+    Constraints,
+    Extension,
+    Lot,
+    OfferTier,
+    Requirements,
+    Schedule,
+    Scoring,
+    Tier,
+)
 
 __all__ = [
     "Aggregation",
@@ -43,6 +46,7 @@ __all__ = [
     "Extension",
     "Lot",
     "Market",
+    "OfferTier",
     "Rejection",
     "Requirements",
     "ReverseAuction",

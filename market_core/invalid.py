@@ -1,6 +1,7 @@
 """What pydantic finds wrong with a request, in our words: the refusal that names the field and its rule."""
 
 from collections.abc import Mapping
+from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -63,3 +64,14 @@ def invalid(error: ValidationError) -> Rejection:
         elif around in _PARTS:
             rule += f"; use {', '.join(_PARTS[around].model_fields)}"
     return Rejection(Code.INVALID_VALUE, field=where, rule=rule)
+
+
+_M = TypeVar("_M", bound=BaseModel)
+
+
+def checked(model: type[_M], **values: object) -> _M:
+    """Return the model with these values, or raise the Rejection `invalid_value` that names the first wrong one."""
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        raise invalid(error) from None

@@ -9,9 +9,6 @@ from copy import deepcopy
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TypeVar
-
-from pydantic import BaseModel, ValidationError
 
 from market_core.agent import Agent
 from market_core.auction import Auction
@@ -19,30 +16,26 @@ from market_core.awards import final_ranking
 from market_core.book import Resource
 from market_core.canonical import digest
 from market_core.commands import (
-    AggregateDemand,
     AnyCommand,
     AwardAuction,
     CreateAuction,
-    OfferResources,
-    RequestResources,
     SubmitBid,
     Withdraw,
 )
-from market_core.events import BidSubmitted, DemandPosted, Fill, OfferPosted, Winner
+from market_core.events import BidSubmitted, Winner
 from market_core.facts import Facts
 from market_core.handle import (
     Decision,
     State,
     agent_stream,
     auction_stream,
-    clearings,
     evolve,
     handle,
     new_state,
     resource_stream,
     streams,
 )
-from market_core.invalid import invalid
+from market_core.invalid import checked
 from market_core.observation import (
     AgentSeen,
     AuctionSeen,
@@ -186,24 +179,14 @@ class AuctionRequest:
         """Return the request as the command that creates its auction."""
         said = {part.name: getattr(self, part.name) for part in fields(self)}
         attributes = {name: _optional(value) for name, value in said.pop("requirements").items()}
-        asked = _checked(Requirements, capabilities=said.pop("capabilities"), attributes=attributes)
-        return _checked(CreateAuction, agent=said.pop("buyer"), requirements=asked, **said)
+        asked = checked(Requirements, capabilities=said.pop("capabilities"), attributes=attributes)
+        return checked(CreateAuction, agent=said.pop("buyer"), requirements=asked, **said)
 
 
 def _optional(value: object) -> object:
     if isinstance(value, Condition):
         return value
     return {"optional": True, **(value if isinstance(value, dict) else {"equals": value})}
-
-
-_M = TypeVar("_M", bound=BaseModel)
-
-
-def _checked(model: type[_M], **values: object) -> _M:
-    try:
-        return model.model_validate(values)
-    except ValidationError as error:
-        raise invalid(error) from None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -281,14 +264,14 @@ class ReverseAuction:
         """
         said = {part.name: getattr(bid, part.name) for part in fields(bid)}
         auction_id = self.auction_id(request)
-        command = _checked(SubmitBid, auction_id=auction_id, **said)
+        command = checked(SubmitBid, auction_id=auction_id, **said)
         event, *_ = self.market.execute(command).events[auction_stream(auction_id)]
         assert isinstance(event, BidSubmitted)  # what a bid makes first
         return event
 
     def withdraw(self, bid: BidSubmitted) -> None:
         """Take back a bid that `submit_bid` returned, while its auction is open."""
-        self.market.execute(_checked(Withdraw, agent=bid.bidder, id=bid.bid_id))
+        self.market.execute(checked(Withdraw, agent=bid.bidder, id=bid.bid_id))
 
     def award(self, request: AuctionRequest) -> Award:
         """Decide the request's auction, for good, and return the award. Raises a Rejection if already decided."""
@@ -305,7 +288,7 @@ class ReverseAuction:
         """
         ids = [self.auction_id(request) for request in requests]
         self.market.execute(
-            _checked(AwardAuction, agent=requests[0].buyer, auction_id=ids[0], together_with=ids[1:])
+            checked(AwardAuction, agent=requests[0].buyer, auction_id=ids[0], together_with=ids[1:])
         )
         return tuple(map(self._awarded, ids))
 
@@ -315,77 +298,3 @@ class ReverseAuction:
         if auction.award is None:
             return None
         return Award(auction_id, auction.award.winners, final_ranking(auction), auction.terms.nonce)
-
-
-# Demand for resources
-
-
-@dataclass(frozen=True)
-class Aggregation:
-    """A clearing of one resource. `unmet` is the demand left in the book, in units."""
-
-    resource: str
-    clearing_price: Decimal
-    allocations: tuple[Fill, ...]
-    suppliers: tuple[Fill, ...]
-    unmet: Decimal
-
-    @property
-    def total_payment(self) -> Decimal:
-        """What the demand side pays, which is what the suppliers get."""
-        return total(fill.payment for fill in self.allocations)
-
-
-class DemandAggregator:
-    """Demand of many agents for a resource, cleared against offers at one price.
-
-    >>> aggregator = DemandAggregator()
-    >>> _ = aggregator.request_resources("claude", "GPU hours", 10, max_unit_price=5)
-    >>> _ = aggregator.offer_resources("cluster", "gpu-hours", 4, unit_price=3)
-    >>> aggregator.aggregate_demand("gpu hours").clearing_price
-    Decimal('5')
-    """
-
-    def __init__(self, market: Market | None = None) -> None:
-        self.market = market or Market()
-
-    def request_resources(
-        self, agent: str, resource: str, quantity: Amount, max_unit_price: Amount | None = None
-    ) -> str:
-        """Post demand and return its id."""
-        command = _checked(
-            RequestResources,
-            agent=agent,
-            resource=resource,
-            quantity=quantity,
-            max_unit_price=max_unit_price,
-        )
-        ((event,),) = self.market.execute(command).events.values()
-        assert isinstance(event, DemandPosted)  # what a request makes
-        return event.demand_id
-
-    def offer_resources(self, agent: str, resource: str, quantity: Amount, unit_price: Amount) -> str:
-        """Post an offer and return its id."""
-        command = _checked(
-            OfferResources, agent=agent, resource=resource, quantity=quantity, unit_price=unit_price
-        )
-        ((event,),) = self.market.execute(command).events.values()
-        assert isinstance(event, OfferPosted)  # what an offer makes
-        return event.offer_id
-
-    def withdraw(self, agent: str, entry_id: str) -> None:
-        """Take back what is left of a demand or an offer."""
-        self.market.execute(_checked(Withdraw, agent=agent, id=entry_id))
-
-    def aggregate_demand(self, resource: str, agent: str = "aggregator") -> Aggregation:
-        """Clear the resource's demand against its offers. Raises `nothing_to_clear` where nothing can trade."""
-        command = _checked(AggregateDemand, agent=agent, resources=(resource,))
-        ((name, cleared),) = clearings(self.market.execute(command)).items()
-        book = self.market.see_resource(name)
-        return Aggregation(
-            book.name, cleared.clearing_price, cleared.allocations, cleared.suppliers, book.demand.quantity
-        )
-
-    def see_resource(self, resource: str, agent: str = "") -> ResourceSeen:
-        """Return the book as `agent` (default: the public) may see it."""
-        return self.market.see_resource(resource, agent)

@@ -92,7 +92,14 @@ what each rule would have paid.
 `aggregate_demand` clears both sides at one price: the allocation with the largest surplus, everybody within its
 limit; orders at the price share in proportion to quantity; payments in equal payments out. The price is the middle of
 what supports that: from the highest asking price accepted or limit left out, to the lowest limit accepted or asking
-price left out. Demand without max_unit_price bounds nothing. What is not allocated stays in the book until it is
+price left out. Demand without max_unit_price bounds nothing. With `min_quantity` (equal to quantity: all or nothing) and
+an offer's `tiers` (a lower price for all once so much is sold) members and tier are chosen together; somebody may then be
+left out although the price suits it, and is told so.
+`policy` says who comes first: `efficient` (default: to whom it is worth most), `fair` (owners share equally by weight, at
+the lowest asking price that covers the demand), `priority` (higher first). Priority and weight are granted to owners by
+the operator; a demand may lower them. `payment_rule: mcafee` (single units only) makes the true limit the best one for
+both sides; one trade may fall away for it, and what buyers pay above what sellers get stays with the market.
+inbox brings each its receipt: quantity, unit price, saving against the own limit, and why it is less than asked. What is not allocated stays in the book until it is
 withdrawn or lapses. An owner stands on one side of a book only: nobody trades with itself. Names meet however written: "GPU Hours", "gpu-hours".
 
 ## Fairness and secrets

@@ -17,6 +17,7 @@ COMMANDS = (
     ("show",),
     ("resource",),
     ("resource", "declare"),
+    ("grant",),
     ("verify",),
 )
 

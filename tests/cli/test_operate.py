@@ -1,4 +1,4 @@
-"""`agent-market resource declare`: what a resource is measured in."""
+"""`agent-market resource declare` and `grant`: what a resource is measured in, and whose demand counts for how much."""
 
 import json
 from pathlib import Path
@@ -58,3 +58,23 @@ def test_a_failure_of_the_store_in_the_middle_is_told_in_one_line(market: Comman
     said = market("resource", "declare", "tokens", "--db", db)
     assert (said.code, said.out) == (1, "")
     assert said.err == f"agent-market: {db}: no such table: notices\n"
+
+
+def test_what_is_declared_of_clearing_binds_whoever_clears(market: CommandLine, db: Path) -> None:
+    said = market("resource", "declare", "tokens", "--policy", "fair", "--payment-rule", "uniform", "--db", db)
+    assert said.out == f"tokens: no unit, fractions allowed, policy fair, payment_rule uniform, in {db}\n"
+    assert _shown(market, db, "tokens")["policy"] == "fair"
+
+
+def test_an_owner_is_granted_a_priority_and_a_weight(market: CommandLine, db: Path) -> None:
+    said = market("grant", "acme/x", "--priority", "3", "--weight", "2.5", "--db", db)
+    assert (said.code, said.out) == (0, f"acme: priority 3, weight 2.5, in {db}\n")
+    events = sql(db, "SELECT body FROM events WHERE stream = 'agent/acme'")
+    assert [json.loads(body)["type"] for (body,) in events] == ["granted"]
+
+
+@pytest.mark.parametrize("wrong", [("--weight", "0"), ("--priority", "1001"), ("--weight", "much")])
+def test_a_grant_that_means_nothing_is_refused(market: CommandLine, db: Path, wrong: tuple[str, str]) -> None:
+    said = market("grant", "acme", *wrong, "--db", db)
+    assert (said.code, said.out) == (2, "")
+    assert said.err.startswith(f"agent-market: {wrong[0].removeprefix('--')}: must be")

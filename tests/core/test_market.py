@@ -227,7 +227,7 @@ def test_demand_is_aggregated_and_cleared():
         Fill(b, "gpt", D("2.5"), D("12.5")),
     )
     assert result == Aggregation(
-        "GPU hours", D(5), fills, (Fill(s, "cluster", D(5), D(25), "", D(10)),), unmet=D("7.5")
+        "GPU hours", D(5), fills, (Fill(s, "cluster", D(5), D(25), "", D(10)),), left_out=(), unmet=D("7.5")
     )
     assert result.total_payment == D(25)
     seen = aggregator.see_resource("gpu hours", "claude")
@@ -336,3 +336,16 @@ def test_lots_and_units_are_bought_in_process_like_over_the_server():
     auction.submit_bid(bricks, Bid(agent="ann", cost=100, quantity=200, tiers=tiers))
     made = auction.award(bricks)
     assert (made.winner.quantity, made.payment) == (101, 9090)
+
+
+def test_a_program_shares_what_is_scarce_by_what_it_grants():
+    aggregator = DemandAggregator()
+    aggregator.grant("ops", priority=1)
+    first = aggregator.request_resources("ops/nightly", "gpu", 6, min_quantity=6)
+    aggregator.request_resources("dev", "gpu", 6, 4)
+    aggregator.offer_resources("cluster", "gpu", 10, 3, tiers=[OfferTier(from_quantity=8, unit_price=2)])
+    result = aggregator.aggregate_demand("gpu", policy="priority")
+    assert [(fill.agent, fill.quantity) for fill in result.allocations] == [("dev", D(4)), ("ops/nightly", D(6))]
+    with pytest.raises(Rejection) as refused:
+        aggregator.request_resources("dev", "gpu", 1, replaces=first)
+    assert refused.value.code == Code.UNKNOWN_ID

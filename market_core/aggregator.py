@@ -1,0 +1,142 @@
+"""Demand of many agents for a resource, in process: a face of `Market`, as the server's tools are another."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from market_core.commands import AggregateDemand, Grant, OfferResources, RequestResources, Withdraw
+from market_core.events import DemandPosted, Fill, LeftOut, OfferPosted
+from market_core.handle import clearings
+from market_core.invalid import checked
+from market_core.market import Amount, Market
+from market_core.observation import ResourceSeen
+from market_core.terms import ClearingRule, OfferTier, Policy
+from market_core.values import total
+
+
+@dataclass(frozen=True)
+class Aggregation:
+    """A clearing of one resource. `unmet` is the demand left in the book, in units.
+
+    Each fill has its saving against its own limit, and why it is less than it asked; `left_out`: who got nothing
+    though the price suits it.
+    """
+
+    resource: str
+    clearing_price: Decimal
+    allocations: tuple[Fill, ...]
+    suppliers: tuple[Fill, ...]
+    left_out: tuple[LeftOut, ...]
+    unmet: Decimal
+
+    @property
+    def total_payment(self) -> Decimal:
+        """What the demand side pays, which is what the suppliers get."""
+        return total(fill.payment for fill in self.allocations)
+
+
+class DemandAggregator:
+    """Demand of many agents for a resource, cleared against offers at one price.
+
+    >>> aggregator = DemandAggregator()
+    >>> _ = aggregator.request_resources("claude", "GPU hours", 10, max_unit_price=5)
+    >>> _ = aggregator.offer_resources("cluster", "gpu-hours", 4, unit_price=3)
+    >>> aggregator.aggregate_demand("gpu hours").clearing_price
+    Decimal('5')
+    """
+
+    def __init__(self, market: Market | None = None) -> None:
+        self.market = market or Market()
+
+    def request_resources(
+        self,
+        agent: str,
+        resource: str,
+        quantity: Amount,
+        max_unit_price: Amount | None = None,
+        *,
+        min_quantity: Amount | None = None,
+        priority: int | None = None,
+        weight: Amount | None = None,
+        needed_by: datetime | None = None,
+        replaces: str = "",
+    ) -> str:
+        """Post demand, or replace one's own, and return its id; the fields are those of the tool of this name."""
+        command = checked(
+            RequestResources,
+            agent=agent,
+            resource=resource,
+            quantity=quantity,
+            max_unit_price=max_unit_price,
+            min_quantity=min_quantity,
+            priority=priority,
+            weight=weight,
+            needed_by=needed_by,
+            replaces=replaces,
+        )
+        ((event,),) = self.market.execute(command).events.values()
+        assert isinstance(event, DemandPosted)  # what a request makes
+        return event.demand_id
+
+    def offer_resources(
+        self,
+        agent: str,
+        resource: str,
+        quantity: Amount,
+        unit_price: Amount,
+        *,
+        tiers: Sequence[OfferTier] = (),
+        min_quantity: Amount | None = None,
+        available_until: datetime | None = None,
+        replaces: str = "",
+    ) -> str:
+        """Post an offer, or replace one's own, and return its id; the fields are those of the tool of this name."""
+        command = checked(
+            OfferResources,
+            agent=agent,
+            resource=resource,
+            quantity=quantity,
+            unit_price=unit_price,
+            tiers=tuple(tiers),
+            min_quantity=min_quantity,
+            available_until=available_until,
+            replaces=replaces,
+        )
+        ((event,),) = self.market.execute(command).events.values()
+        assert isinstance(event, OfferPosted)  # what an offer makes
+        return event.offer_id
+
+    def withdraw(self, agent: str, entry_id: str) -> None:
+        """Take back what is left of a demand or an offer."""
+        self.market.execute(checked(Withdraw, agent=agent, id=entry_id))
+
+    def grant(self, owner: str, priority: int = 0, weight: Amount = 1) -> None:
+        """Say, as the operator, how much an owner's demand counts where it is shared."""
+        self.market.execute(checked(Grant, owner=owner, priority=priority, weight=weight))
+
+    def aggregate_demand(
+        self,
+        resource: str,
+        agent: str = "aggregator",
+        policy: Policy | None = None,
+        payment_rule: ClearingRule | None = None,
+    ) -> Aggregation:
+        """Clear the resource's demand against its offers. Raises `nothing_to_clear` where nothing can trade."""
+        command = checked(
+            AggregateDemand, agent=agent, resources=(resource,), policy=policy, payment_rule=payment_rule
+        )
+        ((name, cleared),) = clearings(self.market.execute(command)).items()
+        book = self.market.see_resource(name)
+        return Aggregation(
+            book.name,
+            cleared.clearing_price,
+            cleared.allocations,
+            cleared.suppliers,
+            cleared.left_out,
+            book.demand.quantity,
+        )
+
+    def see_resource(self, resource: str, agent: str = "") -> ResourceSeen:
+        """Return the book as `agent` (default: the public) may see it."""
+        return self.market.see_resource(resource, agent)
