@@ -82,12 +82,17 @@ def large_book(seed, limits, count):
 
 
 @pytest.mark.parametrize(
-    "limits",
-    [range(10**8), range(1, 4), [5], [*range(10**6), *[10**6] * 10**6]],
-    ids=["many", "few", "one", "half"],
+    ("seed", "limits"),
+    [
+        *((seed, range(10**8)) for seed in range(5)),
+        (7, range(1, 4)),
+        (7, [5]),
+        (7, [*range(10**6), *[10**6] * 10**6]),
+    ],
+    ids=[*(f"many {seed}" for seed in range(5)), "few", "one", "half"],
 )
-def test_a_book_large_enough_for_a_sample_clears_as_a_small_one(limits):
-    demand, offers = large_book(7, limits, 2 * SAMPLE + 1)
+def test_a_book_large_enough_for_a_sample_clears_as_a_small_one(seed, limits):
+    demand, offers = large_book(seed, limits, 2 * SAMPLE + 1)
     result = clear(demand, offers)
     assert len(demand) > LARGE
     # An entry that asks for a minimum but is too dear to get it keeps the same book from the arrays.

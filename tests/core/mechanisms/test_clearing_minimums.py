@@ -75,6 +75,14 @@ VOLUME = (50, 6, 0, ((10, 5), (20, 3)))
         # an offer's own minimum
         ([(4, 9)], [(10, 1, 5)], None),
         ([(4, 9), (1, 2)], [(10, 1, 5)], (1, [4, 1], [5])),
+        # a loss of 1 on each of 2 units would let the others trade 2 at a gain of 6
+        ([(2, 9), (2, 2, 2)], [(4, 3, 4)], None),
+        # one more unit, at 9 for 8, would need a price above the limit of 4
+        (
+            [(2, 8, 2), (3, 4, 3), (1, 9)],
+            [(4, 8, 0, ((3, 2),)), (5, 5, 5, ((5, 0),))],
+            (2, [2, 3, 0], [0, 5]),
+        ),
         # two all-or-nothing sides of different size do not trade
         ([(4, 9, 4)], [(5, 1, 5)], None),
         # any price counts as just above every limit
@@ -93,6 +101,8 @@ def test_rejected_plain_entries_narrow_the_price_as_in_a_plain_book():
     # Supported from 2 to 9; the rejected limit of 7 and the rejected ask of 8 leave 7 to 8.
     demand, offers = [(2, 9, 2), (1, 7)], [(2, 2), (1, 8)]
     assert cleared(demand, offers) == (7.5, [2, 0], [2, 0])
+    # Of two rejected limits the one above an accepted limit is passed over.
+    assert cleared([(1, 5), (2, 4, 2), (1, 2)], [(2, 0)]) == (3, [0, 2, 0], [2])
     # The rejected ask of 4 is below the accepted limit, but with it 3 units would be for sale: it is a minimum of 3.
     assert cleared([(2, 9, 2), (1, 7)], [(2, 2), (3, 4, 3)]) == (8, [2, 0], [2, 0])
 
@@ -155,14 +165,19 @@ def test_a_search_that_ends_early_says_how_much_may_be_missing():
         ([(1, 3)], [(1, 4)], (("out_of_price",), ("out_of_price",))),
         ([(1, 3), (5, 5, 5)], [(1, 4)], (("out_of_price", "minimum"), ("minimum",))),
         ([(9, 5.5), (1, 1)], [VOLUME], (("minimum", "out_of_price"), ("minimum",))),
+        ([(3, 4, 3)], [(1, 4)], (("minimum",), ("minimum",))),
         # a price of 4.5
         ([(1, 5), (1, 3)], [(1, 4), (1, 6)], ((None, "out_of_price"), (None, "out_of_price"))),
         # the margin
         ([(2, 5), (2, 5)], [(3, 1)], ((None, "rationed"), (None,))),
         ([(1, 5), (1, 5)], [(1, 1)], ((None, "rationed"), (None,))),
         ([(1, 5)], [(4, 1), (1, 1)], ((None,), ("rationed", "rationed"))),
+        # the price is the rejected limit, as nothing else bounds it above
+        ([(1, 5), (1, None)], [(1, 4)], (("rationed", None), (None,))),
         # a minimum that could not be met, at the price itself
         ([(2, 5, 2), (2, 5)], [(2, 1)], (("minimum", None), (None,))),
+        # below the limits of those who share what a minimum leaves
+        ([(1, 5), (1, 5), (2, 4, 2)], [(3, 0, 3)], ((None, "rationed", None), (None,))),
         # a tier that suits, reached by nobody
         ([(1, 9), (1, 9)], [(2, 1), VOLUME], ((None, None), (None, "minimum"))),
         ([(1, 9), (1, 9)], [(2, 1), (5, 12, 0, ((3, 11),))], ((None, None), (None, "out_of_price"))),
