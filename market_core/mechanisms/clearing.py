@@ -46,7 +46,7 @@ def clear(
     when receipt >= ask x quantity rounded down.
 
     `proof` says whether the surplus and the quantity are proved largest; the search ends after a count of steps, so
-    `seconds` is not needed. Raises ValueError for minimums above quantities, for tiers that do not rise in quantity
+    `seconds` is not needed. Where the count does not suffice for ties, what was found stands: the same in any order. Raises ValueError for minimums above quantities, for tiers that do not rise in quantity
     and fall in ask, and for demand with tiers; Unproved where the search ended before any trade was found.
     Source: the uniform-price call market; efficient for the limits as posted.
 
