@@ -15,6 +15,7 @@ from market_core import (
     DemandAggregator,
     Lot,
     Market,
+    OfferTier,
     Rejection,
     Requirements,
     ReverseAuction,
@@ -345,7 +346,10 @@ def test_a_program_shares_what_is_scarce_by_what_it_grants():
     aggregator.request_resources("dev", "gpu", 6, 4)
     aggregator.offer_resources("cluster", "gpu", 10, 3, tiers=[OfferTier(from_quantity=8, unit_price=2)])
     result = aggregator.aggregate_demand("gpu", policy="priority")
-    assert [(fill.agent, fill.quantity) for fill in result.allocations] == [("dev", D(4)), ("ops/nightly", D(6))]
+    assert [(fill.agent, fill.quantity) for fill in result.allocations] == [
+        ("dev", D(4)),
+        ("ops/nightly", D(6)),
+    ]
     with pytest.raises(Rejection) as refused:
         aggregator.request_resources("dev", "gpu", 1, replaces=first)
     assert refused.value.code == Code.UNKNOWN_ID
