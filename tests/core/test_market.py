@@ -352,4 +352,4 @@ def test_a_program_shares_what_is_scarce_by_what_it_grants():
     ]
     with pytest.raises(Rejection) as refused:
         aggregator.request_resources("dev", "gpu", 1, replaces=first)
-    assert refused.value.code == Code.UNKNOWN_ID
+    assert refused.value.code == Code.NOT_YOUR_ENTRY
