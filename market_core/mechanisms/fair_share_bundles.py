@@ -21,7 +21,7 @@ MECHANISM = "fair_share_bundles/1"
 """Name and version, recorded in each allocation."""
 
 MOST_CAPACITY = 1 << 53
-"""In micro-units of one resource, 9,007,199,254 units: integers up to here are exact in a double."""
+"""In micro-units of one resource, 9,007,199,254 units; the precision of the divisible filling is made for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +72,8 @@ def share_bundles(
     split in proportion to their tasks, by largest remainder, ties in ascending key.
 
     Divisible amounts are rounded down to micro-units and never sum to more than capacity; less than a micro-unit
-    for each demand is left of a used up resource. They are reckoned in doubles, to 15 digits, the same on every
-    machine. Whole tasks are exact. Raises TooLarge where a capacity is not below 2^53 micro-units, or where whole
-    tasks are too many to fill one by one.
+    for each demand is left of a used up resource. Whole tasks are exact. Raises TooLarge where a capacity is not
+    below 2^53 micro-units, or where whole tasks are too many to fill one by one.
     Source: Ghodsi, Zaharia, Hindman, Konwinski, Shenker and Stoica (2011).
 
     >>> cpu_heavy, memory_heavy = (3_000_000, 1_000_000), (1_000_000, 4_000_000)

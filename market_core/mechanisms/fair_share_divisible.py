@@ -1,23 +1,23 @@
 """Dominant-resource fairness where tasks are divisible: event by event, from one used up resource to the next.
 
-In doubles, in one order of steps that is the same everywhere: owners in the order of their names, sums either one
-after the other or exact (fsum), so that every machine gives the same bits. Amounts are counted again in integers.
+In integers with so many binary digits after the point that no rounding reaches a micro-unit. A time here is the
+level of all dominant shares: each owner ends, if nothing stops it, after the time that all its tasks take it.
 """
 
-from collections.abc import Sequence
-from math import fsum, inf
-from typing import Any
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
 
-from market_core.mechanisms.fair_share_kinds import Filled, Kinds
+from market_core.mechanisms.fair_share_kinds import Filled, Kinds, holds
 from market_core.values import MICRO
 
-Array = Any  # of numpy, which is imported when it is used
-
-_NOISE = 2.0**-50
-"""Above the relative error of an amount: a few roundings of 2^-53 each."""
-
-_ANY = 2.0**53
-"""More tasks than the largest capacity holds: any number."""
+_POINT = 96
+"""Binary digits after the point of tasks, of amounts, and of the fraction of its tasks that an owner has."""
+_FINE = 160
+"""Those of a time, and of a rate beyond an amount's: small shares by large weights keep 76 digits or more."""
+_NOISE = 1 << (_POINT - 30)
+"""What roundings take from an amount is less; what is nearer to the next micro-unit is that micro-unit."""
 
 
 def fill(kinds: Kinds, capacity: Sequence[int]) -> Filled:
@@ -26,121 +26,131 @@ def fill(kinds: Kinds, capacity: Sequence[int]) -> Filled:
     An owner's kinds grow as one, in proportion to their tasks (at most what `capacity` holds alone). A kind that
     needs a used up resource stops; its owner's others go on, and count by what they then add.
     """
-    growth = _Growth(kinds, capacity)
-    while growth.step():
-        pass
-    amounts = growth.amounts
-    for r, most in enumerate(capacity):
-        _within(amounts[:, r], most)
-    return Filled(list(zip(*amounts.T.tolist(), strict=True)), growth.tasks(), growth.stopped_by)
+    filling = _Filling(kinds, capacity)
+    while filling.growing:
+        filling.step()
+    return Filled(
+        filling.amounts, [(n * MICRO + _NOISE) >> _POINT for n in filling.tasks], filling.stopped_by
+    )
 
 
-def _within(amounts: Array, most: int) -> None:
-    """Take back what roundings made too much: a micro-unit each of the largest amounts, ties in their order."""
-    excess = int(amounts.sum()) - most
-    assert excess <= 9 * len(amounts)  # 9 micro-units: the noise of 2^53; more would be no rounding
-    while excess > 0:
-        positive = int((amounts > 0).sum())
-        largest = (-amounts).argsort(kind="stable")[: min(excess, positive)]
-        amounts[largest] -= 1
-        excess -= len(largest)
-
-
+@dataclass(slots=True)
 class _Growth:
-    """How far each owner has come: `fraction` of the tasks of its kinds that still grow, all at one fraction."""
+    """An owner's kinds that grow together: they have (time - start) / length of `loads`, what they end with."""
+
+    owner: int
+    kinds: list[int]
+    loads: list[int]
+    start: int
+    length: int
+
+    @property
+    def end(self) -> int:
+        """When all their tasks are reached."""
+        return self.start + self.length
+
+
+class _Filling:
+    """`growing`: in the order in which they end, if nothing is used up."""
 
     def __init__(self, kinds: Kinds, capacity: Sequence[int]) -> None:
-        import numpy as np  # noqa: PLC0415 - not needed before
+        self._need, self._weights = kinds.per_task, kinds.weights
+        self._left = list(capacity)
+        self._inverse = [(1 << _FINE) // most if most else 0 for most in capacity]
+        count = len(kinds.owner)
+        self.amounts: list[tuple[int, ...]] = [(0,) * len(capacity)] * count
+        self.tasks = [0] * count
+        self.stopped_by: list[int | None] = [None] * count
+        self._most = [0] * count
+        grouped: list[list[int]] = [[] for _ in kinds.weights]
+        for kind, (owner, need, wanted) in enumerate(zip(kinds.owner, self._need, kinds.tasks, strict=True)):
+            alone = holds(capacity, need, 1 << _POINT)
+            most = alone if wanted is None else min(alone, wanted << _POINT)
+            self._most[kind] = most
+            if most:
+                grouped[owner].append(kind)
+            if most == alone:  # unless another one stops it before, the resource of which it can hold all
+                self.stopped_by[kind] = min(
+                    (c * MICRO // n, r) for r, (c, n) in enumerate(zip(capacity, need, strict=True)) if n
+                )[1]
+        self.growing = [self._growth(owner, mine, 0, 0) for owner, mine in enumerate(grouped) if mine]
+        self.growing.sort(key=lambda one: one.length)
 
-        self._np = np
-        shape = len(kinds.owner), len(capacity)
-        self._capacity = np.array(capacity, dtype=np.float64)
-        self._need = np.array(kinds.per_task, dtype=np.float64).reshape(shape)
-        self._owner = np.array(kinds.owner, dtype=np.int64)
-        self._weight = np.array(kinds.weights, dtype=np.float64) / MICRO
-        self._limit = np.array([_ANY if t is None else t for t in kinds.tasks], dtype=np.float64)
-        parts = self._parts(self._need)
-        self._most = np.minimum(self._limit, 1 / parts.max(axis=1))
-        self._growing = self._most > 0
-        self._fraction = np.zeros(len(kinds.weights))
-        self._tasks = np.zeros(shape[0])
-        self.amounts = np.zeros(shape, dtype=np.int64)
-        self.stopped_by: list[int | None] = parts.argmax(axis=1).tolist()  # until something else stops them
+    def _growth(self, owner: int, kinds: list[int], time: int, fraction: int) -> _Growth:
+        """Return kinds of one owner that have `fraction` of their tasks at `time`."""
+        if len(kinds) == 1:
+            most = self._most[kinds[0]]
+            loads = [most * need for need in self._need[kinds[0]]]
+        else:
+            rows = ([self._most[kind] * need for need in self._need[kind]] for kind in kinds)
+            loads = [sum(column) for column in zip(*rows, strict=True)]
+        share = max(map(int.__mul__, loads, self._inverse)) >> _POINT
+        length = share * MICRO // self._weights[owner]
+        return _Growth(owner, kinds, loads, time - (fraction * length >> _POINT), length)
 
-    def step(self) -> bool:
-        """Grow until the next resource is used up, and stop who needs it; False at the end."""
-        np = self._np
-        size = np.where(self._growing, self._most, 0)
-        owners = len(self._fraction)
-        loads = [np.bincount(self._owner, size * need, owners) for need in self._need.T]
-        share = self._parts(np.stack(loads, axis=1)).max(axis=1)
-        speed = np.divide(self._weight, share, out=np.zeros(owners), where=share > 0)
-        who = np.flatnonzero(speed)
-        time = (1 - self._fraction[who]) / speed[who]
-        order = np.argsort(time, kind="stable")
-        who, time = who[order], time[order]
-        found = self._used_up([load[who] for load in loads], speed[who], time, self._fraction[who])
+    def step(self) -> None:
+        """Grow until the next resource is used up, and stop who needs it; at the end, stop all."""
+        found = self._used_up()
         if found is None:
-            self._fraction[who] = 1
-            self._stop(self._growing)
-            return False
-        r, finished, step = found
-        grown = self._fraction[who] + speed[who] * step
-        grown[:finished] = 1
-        self._fraction[who] = np.minimum(grown, 1)
-        self._stop(self._growing & (self._fraction[self._owner] == 1))
-        stopped = self._growing & (self._need[:, r] > 0)
-        self._stop(stopped)
-        for place in np.flatnonzero(stopped).tolist():
-            self.stopped_by[place] = r
-        return True
+            for one in self.growing:
+                self._stop(one.kinds, 1 << _POINT)
+            self.growing = []
+            return
+        time, r = found
+        growing, changed = [], False
+        for one in self.growing:
+            if one.end <= time:
+                self._stop(one.kinds, 1 << _POINT)
+            elif not one.loads[r]:
+                growing.append(one)
+            else:
+                fraction = ((time - one.start) << _POINT) // one.length
+                stopped = [kind for kind in one.kinds if self._need[kind][r]]
+                self._stop(stopped, fraction, r)
+                if len(stopped) < len(one.kinds):
+                    others = [kind for kind in one.kinds if not self._need[kind][r]]
+                    growing.append(self._growth(one.owner, others, time, fraction))
+                    changed = True
+        self.growing = sorted(growing, key=lambda one: one.end) if changed else growing
 
-    def tasks(self) -> list[int]:
-        """Return the tasks of each kind in millionths."""
-        return [int(tasks) for tasks in self._down(self._tasks * MICRO).tolist()]
+    def _stop(self, kinds: Iterable[int], fraction: int, resource: int | None = None) -> None:
+        """End the growth of kinds that have `fraction` of their tasks, and count what they have."""
+        for kind in kinds:
+            tasks = self._most[kind] * fraction >> _POINT
+            held = tuple([(tasks * need + _NOISE) >> _POINT for need in self._need[kind]])
+            self.tasks[kind], self.amounts[kind] = tasks, held
+            for r, amount in enumerate(held):
+                self._left[r] -= amount
+            if resource is not None:
+                self.stopped_by[kind] = resource
 
-    def _parts(self, amounts: Array) -> Array:
-        """Return which part of each capacity the amounts are."""
-        out = self._np.where(amounts > 0, inf, 0.0)
-        return self._np.divide(amounts, self._capacity, out=out, where=self._capacity > 0)
+    def _used_up(self) -> tuple[int, int] | None:
+        """Return when the first resource is used up, and which; None where all reach all their tasks."""
+        ends = [one.end for one in self.growing]
+        times = ((self._time(r, ends), r) for r in range(len(self._left)))
+        return min(((time, r) for time, r in times if time is not None), default=None)
 
-    def _down(self, numbers: Array) -> Array:
-        """Round down, but up what only a rounding keeps below an integer."""
-        return self._np.floor(numbers + self._np.maximum(numbers * _NOISE, 2.0**-20))
-
-    def _stop(self, kinds: Array) -> None:
-        """End the growth of `kinds` where it is now, and count what they have in integers."""
-        self._tasks[kinds] = self._fraction[self._owner[kinds]] * self._most[kinds]
-        need = self._need[kinds]
-        held = self._down(self._tasks[kinds, None] * need)
-        self.amounts[kinds] = self._np.minimum(held, self._limit[kinds, None] * need)
-        self._growing = self._growing & ~kinds
-
-    def _used_up(
-        self, loads: Sequence[Array], speed: Array, time: Array, fraction: Array
-    ) -> tuple[int, int, float] | None:
-        """Return the resource used up first, how many owners finish before, and when; None if all finish.
-
-        Owners stand in the order in which they finish, if nothing is used up, at `time`. `loads`: what each would
-        hold of each resource in the end.
-        """
-        np = self._np
-        found = []
-        stopped = self.amounts.sum(axis=0)
-        for r, load in enumerate(loads):
-            if not load.any():
-                continue
-            left = self._capacity[r] - stopped[r]
-            growing = np.append((speed * load)[::-1].cumsum()[::-1], 0)  # the rate of all from there on
-            still = np.append((fraction * load)[::-1].cumsum()[::-1], 0)  # and what they have already
-            done = np.append(0, load.cumsum())  # what those before have in the end
-            over = np.flatnonzero(done[1:] + still[1:] + time * growing[1:] > left)
-            if over.size:
-                k = int(over[0])
-                found.append(((left - done[k] - still[k]) / growing[k], r, k))
-        if not found:
+    def _time(self, r: int, ends: Sequence[int]) -> int | None:
+        """Return when one resource is used up, None where there is enough of it for all."""
+        loads = [one.loads[r] for one in self.growing]
+        if sum(loads) <= self._left[r] << _POINT:
             return None
-        _, r, k = min(found)
-        held = np.append(loads[r][:k], (fraction * loads[r])[k:])
-        left = fsum((self._capacity[r] - stopped[r], *(-held).tolist()))
-        return r, k, max(0.0, left / fsum((speed * loads[r])[k:].tolist()))
+        rates = [(load << _FINE) // one.length for load, one in zip(loads, self.growing, strict=True)]
+        # What each would have had at time 0, had it always grown as it does now.
+        before = [
+            -rate * one.start if one.start else 0 for rate, one in zip(rates, self.growing, strict=True)
+        ]
+        done, had, rest = list(accumulate(loads, initial=0)), _from_there_on(before), _from_there_on(rates)
+        left = self._left[r] << (_POINT + _FINE)
+
+        def spare(k: int, time: int) -> int:
+            """Return what is left when the first k have ended."""
+            return left - (done[k] << _FINE) - had[k] - rest[k] * time
+
+        k = bisect_left(range(len(ends)), True, key=lambda i: spare(i, ends[i]) < 0)
+        return spare(k, 0) // rest[k]
+
+
+def _from_there_on(numbers: Sequence[int]) -> list[int]:
+    """Return the sum of the numbers from each position to the end."""
+    return list(accumulate(reversed(numbers), initial=0))[::-1]

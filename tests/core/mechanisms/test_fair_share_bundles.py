@@ -90,6 +90,15 @@ def test_demands_of_an_owner_for_different_bundles_grow_as_their_sum(filling):
     assert tasks(demand, (6, 10), filling=filling) == [3, 7, 3]
 
 
+def test_what_is_left_of_an_owner_goes_on_from_where_it_was():
+    # at level 1/8 the first resource is used up: a has 0.5 and 5 tasks, b 3.5 and c 15; a and c share the rest
+    # of the second, 16.5, by 1 : 3
+    others = [bundle("a/1", (1, 0)), bundle("b", (1, 1), weight=7), bundle("c", (0, 1), weight=3)]
+    assert tasks([*others, bundle("a/2", (0, 1))], (4, 40)) == [0.5, 3.5, 27.375, 9.125]
+    # with 4 tasks a/2 has 0.5 then, and grows by its own bundle: it has all 4 long before c is stopped
+    assert tasks([*others, bundle("a/2", (0, 1), tasks=4)], (4, 40)) == [0.5, 3.5, 32.5, 4]
+
+
 @BOTH
 def test_a_weight_of_zero_gets_what_all_others_leave(filling):
     demand = [bundle("a", (1, 1), weight=0), bundle("b", (1, 1), tasks=3)]
@@ -125,8 +134,7 @@ def test_the_smallest_amounts_and_the_largest_weights_are_told_apart():
 def test_the_largest_capacity_is_never_exceeded_by_roundings():
     most = MOST_CAPACITY - 1
     made = share_bundles([bundle(name, (1,)) for name in "abc"], (most,), "fair")
-    assert sum(amount for (amount,) in made.amounts) == most
-    assert all(abs(amount - most // 3) <= 9 for (amount,) in made.amounts)
+    assert made.amounts == ((most // 3,), (most // 3,), (most // 3,))
 
 
 def test_without_capacity_nobody_gets_anything_and_the_resource_is_named():
