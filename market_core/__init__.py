@@ -14,7 +14,7 @@ is exact (`values`); scores are in credits and lower is better; ties fall by a n
 before anybody bid (`mechanisms.scoring`); what one agent may see is `observation`.
 
 Read in this order: values, terms, commands, events, rejections, lifecycle, mechanisms, auction, sets, awards,
-auction_rules, together, book, clearings, resource, agent, handle, observation, market. Embed it with `Market`, or its two faces
+auction_rules, together, book, clearings, resource, pools, agent, handle, observation, market. Embed it with `Market`, or its two faces
 `ReverseAuction` and `DemandAggregator`; `assign_tasks` gives tasks to agents without prices.
 """
 
@@ -31,6 +31,7 @@ from market_core.terms import (
     Requirements,
     Schedule,
     Scoring,
+    Threshold,
     Tier,
 )
 
@@ -52,6 +53,7 @@ __all__ = [
     "ReverseAuction",
     "Schedule",
     "Scoring",
+    "Threshold",
     "Tier",
     "Worker",
     "assign_tasks",

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from market_core.commands import AggregateDemand, Grant, OfferResources, RequestResources, Withdraw
-from market_core.events import DemandPosted, Fill, LeftOut, OfferPosted
-from market_core.handle import clearings
+from market_core.commands import AggregateDemand, Grant, Lapse, OfferResources, RequestResources, Withdraw
+from market_core.events import DemandPosted, Fill, LeftOut, OfferPosted, PoolCleared, PoolLapsed, PoolOpened
+from market_core.handle import auction_stream, clearings, resource_stream
 from market_core.invalid import checked
 from market_core.market import Amount, Market
 from market_core.observation import ResourceSeen
-from market_core.terms import ClearingRule, OfferTier, Policy
+from market_core.terms import ClearingRule, OfferTier, Policy, PoolRule, Sharing, Threshold
 from market_core.values import total
 
 
@@ -136,6 +136,43 @@ class DemandAggregator:
             cleared.left_out,
             book.demand.quantity,
         )
+
+    def pool_demand(
+        self,
+        resource: str,
+        closes_in: Amount,
+        agent: str = "aggregator",
+        *,
+        threshold: Threshold | None = None,
+        payment_rule: PoolRule | None = None,
+        sharing: Sharing | None = None,
+    ) -> str:
+        """Turn all demand of the resource into one auction, and return its auction_id: bid there with `SubmitBid`.
+
+        Needs a market with a clock. `settle` it when its time is over.
+        """
+        command = checked(
+            AggregateDemand,
+            agent=agent,
+            resources=(resource,),
+            via="auction",
+            closes_in=closes_in,
+            threshold=threshold,
+            payment_rule=payment_rule,
+            sharing=sharing,
+        )
+        (opened,) = self.market.execute(command).events[resource_stream(resource)]
+        assert isinstance(opened, PoolOpened)  # what pooling makes
+        return opened.auction_id
+
+    def settle(self, auction_id: str) -> PoolCleared | PoolLapsed | None:
+        """Return what became of a pool whose time is over, None before."""
+        decision = self.market.execute(Lapse(stream=auction_stream(auction_id)))
+        for events in decision.events.values():
+            for event in events:
+                if isinstance(event, PoolCleared | PoolLapsed):
+                    return event
+        return None
 
     def see_resource(self, resource: str, agent: str = "") -> ResourceSeen:
         """Return the book as `agent` (default: the public) may see it."""

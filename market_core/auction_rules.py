@@ -120,6 +120,8 @@ def _(command: SubmitBid, auction: Auction, facts: Facts, provider: Agent) -> li
     _check_replaces_own(command, auction)
     if owner_of(command.agent) == owner_of(terms.buyer):
         raise Rejection(Code.OWN_AUCTION)
+    if owner_of(command.agent) in terms.excluded:
+        raise Rejection(Code.BOTH_SIDES)
     if terms.invite and command.agent not in terms.invite:
         raise Rejection(Code.NOT_INVITED)
     if auction.award is not None and auction.award.winners and terms.schedule is not None:

@@ -154,13 +154,13 @@ def threshold(auction: Auction, bid: BidSubmitted) -> Decimal | None:
     """Return the cost below which a losing bid would have won, 0 where none would have.
 
     None for a winner, and where it was not computed: it takes a solve where sets of bids win, and all the other
-    auctions where several were decided together.
+    auctions or members where several were decided together.
     """
     decided = auction.award
     assert decided is not None  # asked only of awarded auctions
     if not decided.winners or any(winner.bid_id == bid.bid_id for winner in decided.winners):
         return None
-    if decided.together is not None:
+    if decided.together is not None or auction.terms.pool:
         return None
     if auction.terms.mechanism == "single":
         least = micros(bid.cost) + micros(decided.winners[0].score) - micros(bid.score)

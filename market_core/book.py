@@ -12,6 +12,9 @@ from market_core.events import (
     EntryWithdrawn,
     Event,
     OfferPosted,
+    PoolCleared,
+    PoolLapsed,
+    PoolOpened,
     ResourceCleared,
     ResourceDeclared,
 )
@@ -28,7 +31,8 @@ Deadline = tuple[datetime, str]
 class Entry:
     """A demand or an offer. `limit` is the most or the least per unit (None: any price); `left` its open rest.
 
-    `minimum`: the least it takes at once, 0 once something was taken. `priority` and `weight` are of demand.
+    `minimum`: the least it takes at once, 0 once something was taken. `priority` and `weight` are of demand, which is
+    for no offer while it is in a `pool`.
     """
 
     entry_id: str
@@ -43,6 +47,7 @@ class Entry:
     tiers: tuple[OfferTier, ...] = ()
     priority: int = 0
     weight: Decimal = Decimal(1)
+    pool: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +84,7 @@ class Sums:
 class Resource:
     """A resource; `name` is empty until somebody names it. A `policy` or `payment_rule` that is fixed binds everybody.
 
-    `deadlines` is a heap; it may still name entries that have ended.
+    `deadlines` is a heap; it may still name entries that have ended. `pools` are those that are not settled.
     """
 
     name: str = ""
@@ -96,6 +101,7 @@ class Resource:
     demand_sums: Sums = field(default_factory=Sums)
     offer_sums: Sums = field(default_factory=Sums)
     deadlines: list[Deadline] = field(default_factory=list)
+    pools: dict[str, PoolOpened] = field(default_factory=dict)
 
     @property
     def grain(self) -> int:
@@ -111,6 +117,17 @@ class Resource:
 def live(entries: Iterable[Entry], now: datetime) -> list[Entry]:
     """Return the entries whose time is not over at `now`."""
     return [entry for entry in entries if entry.until is None or entry.until > now]
+
+
+def free(entries: Iterable[Entry], now: datetime) -> list[Entry]:
+    """Return the live entries that are in no pool."""
+    return [entry for entry in live(entries, now) if not entry.pool]
+
+
+def members(book: Resource, pool_id: str) -> list[Entry]:
+    """Return the demand that is in a pool now: its members but for those that left."""
+    entries = (book.demand.get(entry_id) for entry_id in book.pools[pool_id].members)
+    return [entry for entry in entries if entry is not None and entry.pool == pool_id]
 
 
 def over(book: Resource, now: datetime) -> list[Entry]:
@@ -221,6 +238,30 @@ def _cleared(book: Resource, event: ResourceCleared) -> None:
         _fill(book, fill.entry_id, fill.quantity)
 
 
+def _pool_opened(book: Resource, event: PoolOpened) -> None:
+    book.pools[event.pool_id] = event
+    for entry_id in event.members:
+        book.demand[entry_id] = replace(book.demand[entry_id], pool=event.pool_id)
+
+
+def _pool_cleared(book: Resource, event: PoolCleared) -> None:
+    _leave(book, event.pool_id)
+    for fill in event.allocations:
+        _fill(book, fill.entry_id, fill.quantity)
+
+
+def _pool_lapsed(book: Resource, event: PoolLapsed) -> None:
+    _leave(book, event.pool_id)
+
+
+def _leave(book: Resource, pool_id: str) -> None:
+    """Give the demand of a pool that is over back to the book."""
+    for entry_id in book.pools.pop(pool_id).members:
+        entry = book.demand.get(entry_id)
+        if entry is not None and entry.pool == pool_id:
+            book.demand[entry_id] = replace(entry, pool="")
+
+
 def _fill(book: Resource, entry_id: str, quantity: Decimal) -> None:
     entry = entry_of(book, entry_id)
     assert entry is not None  # a clearing fills what is in the book
@@ -251,4 +292,7 @@ _EVOLVE: Mapping[type, Callable[..., None]] = {
     EntryWithdrawn: _withdrawn,
     EntriesLapsed: _lapsed,
     ResourceCleared: _cleared,
+    PoolOpened: _pool_opened,
+    PoolCleared: _pool_cleared,
+    PoolLapsed: _pool_lapsed,
 }

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from market_core.book import Entry, Resource, live
+from market_core.book import Entry, Resource, free
 from market_core.events import Fill, LeftOut, Proof, ResourceCleared
 from market_core.mechanisms import clearing, fair_share
 from market_core.mechanisms.procurement import DoesNotFit, Unproved
@@ -46,7 +46,7 @@ def clear(
 
     Raises the Rejections `clearing_rule_does_not_fit` and `not_proved`.
     """
-    demand, offers = tuple(live(book.demand.values(), now)), tuple(live(book.offers.values(), now))
+    demand, offers = tuple(free(book.demand.values(), now)), tuple(free(book.offers.values(), now))
     if policy != "efficient":
         if rule != "uniform":
             raise Rejection(
@@ -202,7 +202,7 @@ def _fills(made: Cleared, side: int) -> tuple[Fill, ...]:
             from_micros(quantity),
             from_micros(payment),
             reason,
-            _saving(entry, quantity, payment),
+            saving(entry, quantity, payment),
         )
         for entry, quantity, payment, reason in rows
         if quantity
@@ -210,7 +210,7 @@ def _fills(made: Cleared, side: int) -> tuple[Fill, ...]:
     return tuple(sorted(fills, key=lambda fill: (fill.agent, fill.entry_id)))
 
 
-def _saving(entry: Entry, quantity: int, payment: int) -> Decimal | None:
+def saving(entry: Entry, quantity: int, payment: int) -> Decimal | None:
     """Return how much better than its limit an entry did, its limit x quantity rounded in its favour; None without one."""
     if entry.limit is None:
         return None

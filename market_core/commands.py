@@ -6,7 +6,7 @@ A command that exists holds only valid values (`values`); whether the market agr
 
 from decimal import Decimal
 from itertools import pairwise
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -39,6 +39,8 @@ from market_core.terms import (
     Reveal,
     Schedule,
     Scoring,
+    Sharing,
+    Threshold,
     Tier,
     TierKind,
     Units,
@@ -423,14 +425,48 @@ class AggregateDemand(Command):
     policy: Annotated[
         Policy | None,
         Field(
-            description="where there is not enough. efficient (default): to whom it is worth most. fair: equal "
-            "shares by weight. priority: higher first"
+            description="who comes first. efficient (default): to whom it is worth most. fair: equal by weight"
         ),
     ] = None
+    via: Annotated[
+        Literal["offers", "auction"],
+        Field(description="auction: the demand is bought together in one auction"),
+    ] = "offers"
     payment_rule: Annotated[
-        ClearingRule | None,
-        Field(description="uniform (default): one price. mcafee: truthful on both sides, single units only"),
+        Literal["uniform", "mcafee", "pay_as_bid"] | None,
+        Field(
+            description="offers: uniform (default), or mcafee: truthful on both sides, single units. auction: "
+            "pay_as_bid (default) or uniform for suppliers"
+        ),
     ] = None
+    closes_in: Annotated[Duration | None, Field(description="auction: seconds it takes bids")] = None
+    threshold: Annotated[
+        Threshold | None,
+        Field(description="auction: {owners, quantity} below which it lapses"),
+        WithJsonSchema({"type": "object"}),
+    ] = None
+    sharing: Annotated[
+        Sharing | None, Field(description="auction: of what is saved. Default uniform: one price")
+    ] = None
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.via == "offers":
+            for name in ("closes_in", "threshold", "sharing"):
+                if getattr(self, name) is not None:
+                    raise wrong(name, "is for via auction")
+            if self.payment_rule == "pay_as_bid":
+                raise wrong("payment_rule", "must be uniform or mcafee via offers")
+            return self
+        if len(self.resources) != 1:
+            raise wrong("resources", "must be one via auction")
+        if self.closes_in is None:
+            raise wrong("closes_in", "is required via auction: suppliers need time to bid")
+        if self.policy is not None:
+            raise wrong("policy", "is for via offers: an auction serves whom it is worth most")
+        if self.payment_rule == "mcafee":
+            raise wrong("payment_rule", "must be pay_as_bid or uniform via auction")
+        return self
 
 
 class RegisterAgent(Command):

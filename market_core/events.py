@@ -20,10 +20,13 @@ from market_core.terms import (
     OfferTier,
     PaymentRule,
     Policy,
+    PoolRule,
     Requirements,
     Reveal,
     Schedule,
     Scoring,
+    Sharing,
+    Threshold,
     Tier,
     TierKind,
 )
@@ -33,7 +36,10 @@ Attributes = dict[str, bool | int | float | str]
 
 @dataclass(frozen=True, slots=True)
 class AuctionCreated:
-    """A task was posted. `nonce` (64 hex digits) is secret until the award; `commitment` is public."""
+    """A task was posted. `nonce` (64 hex digits) is secret until the award; `commitment` is public.
+
+    `pool`: the pool whose bulk auction it is; the owners of its members, `excluded`, cannot bid.
+    """
 
     at: datetime
     auction_id: str
@@ -58,6 +64,8 @@ class AuctionCreated:
     constraints: Constraints = NO_CONSTRAINTS
     if_unproved: IfUnproved = "refuse"
     priority: int = 0
+    pool: str = ""
+    excluded: tuple[str, ...] = ()
 
     @property
     def mechanism(self) -> Literal["single", "units", "lots", "dutch"]:
@@ -352,6 +360,57 @@ class ResourceCleared:
     proof: Proof | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class PoolOpened:
+    """The demand `members` is bought together, in one auction for all of it."""
+
+    at: datetime
+    pool_id: str
+    auction_id: str
+    by: str
+    closes_at: datetime
+    members: tuple[str, ...]
+    owners: int
+    quantity: Decimal
+    threshold: Threshold
+    payment_rule: PoolRule
+    sharing: Sharing
+
+
+@dataclass(frozen=True, slots=True)
+class PoolCleared:
+    """What a pool bought, and who of it gets and pays how much. The payments are what the suppliers are paid.
+
+    `price` per unit is the total over the quantity served, half-even. `surplus_quantity` is bought and paid but wanted
+    by nobody, where that costs less. `error`: the standard error of a payment that was sampled.
+    """
+
+    at: datetime
+    pool_id: str
+    auction_id: str
+    price: Decimal
+    allocations: tuple[Fill, ...]
+    left_out: tuple[LeftOut, ...]
+    total: Decimal
+    surplus_quantity: Decimal
+    payment_rule: PoolRule
+    sharing: Sharing
+    error: Decimal
+    mechanism: str
+    proof: Proof
+
+
+@dataclass(frozen=True, slots=True)
+class PoolLapsed:
+    """A pool ended without buying; its demand is in the book as before."""
+
+    at: datetime
+    pool_id: str
+    auction_id: str
+    why: str
+    members: tuple[str, ...]
+
+
 Event = (
     AuctionCreated
     | BidSubmitted
@@ -370,4 +429,7 @@ Event = (
     | EntryWithdrawn
     | EntriesLapsed
     | ResourceCleared
+    | PoolOpened
+    | PoolCleared
+    | PoolLapsed
 )

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from market_core import agent as agents
 from market_core import auction as auctions
-from market_core import auction_rules, together
+from market_core import auction_rules, pools, together
 from market_core import book as books
 from market_core import resource as resources
 from market_core.agent import Agent
@@ -121,13 +121,21 @@ def streams(command: AnyCommand, found: States, facts: Facts) -> tuple[str, ...]
         case OfferResources() | DeclareResource():
             return (resource_stream(command.resource),)
         case AggregateDemand():
-            return tuple(resource_stream(name) for name in dict.fromkeys(command.resources))
-        case RegisterAgent():
-            return (agent_stream(command.agent),)
-        case Grant():
-            return (agent_stream(owner_of(command.owner)),)
+            named = tuple(resource_stream(name) for name in dict.fromkeys(command.resources))
+            return (*named, auction_stream(f"auc_{facts.token}")) if command.via == "auction" else named
+        case RegisterAgent() | Grant():
+            whose = command.agent if isinstance(command, RegisterAgent) else owner_of(command.owner)
+            return (agent_stream(whose),)
         case Lapse():
-            return (command.stream,)
+            return _lapse_streams(command, found, facts)
+
+
+def _lapse_streams(command: Lapse, found: States, facts: Facts) -> tuple[str, ...]:
+    """The stream; and where a pool's auction is over, the resource it buys for."""
+    match found.get(command.stream):
+        case Auction() as auction if pools.is_due(auction, facts):
+            return (command.stream, f"resource/{resource_of(auction.terms.pool)}")
+    return (command.stream,)
 
 
 def _award_streams(command: AwardAuction, found: States, facts: Facts) -> tuple[str, ...]:
@@ -185,8 +193,12 @@ def handle(states: States, command: AnyCommand, facts: Facts) -> Decision:
             return _award(states, command, facts)
         case ReportOutcome():
             return _report(states, command, facts)
+        case AggregateDemand(via="auction"):
+            return _open_pool(states, command, facts)
         case AggregateDemand():
             return _aggregate(states, command, facts)
+        case Lapse() if len(names := streams(command, states, facts)) > 1:
+            return _settle_pool(states, names, facts)
     stream = streams(command, states, facts)[0]
     state = states[stream]
     match state:
@@ -305,6 +317,23 @@ def _aggregate(states: States, command: AggregateDemand, facts: Facts) -> Decisi
     if not events:
         raise first(refused.values())
     return Decision(events, refused=refused)
+
+
+def _open_pool(states: States, command: AggregateDemand, facts: Facts) -> Decision:
+    resource, auction = streams(command, states, facts)
+    book = states[resource]
+    assert isinstance(book, Resource)  # by its stream's name
+    opened, created = pools.open_pool(command, book, facts)
+    return Decision({resource: opened, auction: created})
+
+
+def _settle_pool(states: States, names: tuple[str, ...], facts: Facts) -> Decision:
+    """What a pool's auction decides stands in it and in the resource that it buys for."""
+    auction, book = (states[name] for name in names)
+    assert isinstance(auction, Auction)  # by their streams' names
+    assert isinstance(book, Resource)
+    decided, cleared = pools.settle(auction, book, facts)
+    return Decision(dict(zip(names, (decided, cleared), strict=True)))
 
 
 def clearings(decision: Decision) -> dict[str, ResourceCleared]:

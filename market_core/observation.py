@@ -18,7 +18,14 @@ from market_core.auction import Auction, bids_of, status_at
 from market_core.awards import final_ranking, offer, place
 from market_core.book import Entry, Resource, Sums, live, over
 from market_core.clearings import Cleared, clear
-from market_core.events import AuctionCreated, BidSubmitted, OutcomeReported, ResourceCleared, Winner
+from market_core.events import (
+    AuctionCreated,
+    BidSubmitted,
+    OutcomeReported,
+    PoolOpened,
+    ResourceCleared,
+    Winner,
+)
 from market_core.facts import Facts
 from market_core.lifecycle import AuctionStatus, check_move
 from market_core.mechanisms.solve import SetRule, Solution
@@ -96,7 +103,12 @@ def see_auction(auction: Auction, viewer: str, now: datetime, first: int = 0) ->
     status = status_at(auction, now)
     ranked = final_ranking(auction)[first : first + TOP] if decided is not None and is_buyer else ()
     return AuctionSeen(
-        terms=replace(terms, nonce="", invite=terms.invite if viewer in (terms.buyer, *terms.invite) else ()),
+        terms=replace(
+            terms,
+            nonce="",
+            excluded=(),
+            invite=terms.invite if viewer in (terms.buyer, *terms.invite) else (),
+        ),
         invited_only=bool(terms.invite),
         status=status,
         closes_at=auction.closes_at,
@@ -271,6 +283,7 @@ class ResourceSeen:
     clearings: int
     policy: Policy | None = None
     payment_rule: ClearingRule | None = None
+    pools: tuple[PoolOpened, ...] = ()
 
 
 def see_resource(book: Resource, viewer: str, now: datetime) -> ResourceSeen:
@@ -296,6 +309,7 @@ def see_resource(book: Resource, viewer: str, now: datetime) -> ResourceSeen:
         clearings=book.clearings,
         policy=book.policy,
         payment_rule=book.payment_rule,
+        pools=tuple(replace(pool, members=()) for pool in book.pools.values()),
     )
 
 

@@ -48,6 +48,7 @@ class Code(StrEnum):
     TWO_BIDS_FOR_ONE = "two_bids_for_one"
     LEADING_BID = "leading_bid"
     ENTRY_GONE = "entry_gone"
+    POOL_CLOSED = "pool_closed"
     RESOURCE_IN_USE = "resource_in_use"
     NOTHING_TO_CLEAR = "nothing_to_clear"
     # time
@@ -72,6 +73,7 @@ class Code(StrEnum):
     OFFER_TOO_LOW = "offer_too_low"
     TOTAL_OUT_OF_RANGE = "total_out_of_range"
     NOT_WHOLE = "not_whole"
+    THRESHOLD_NOT_MET = "threshold_not_met"
     ABOVE_GRANT = "above_grant"
     PROVIDER_REQUIRED = "provider_required"
     NOT_A_WINNER = "not_a_winner"
@@ -207,6 +209,10 @@ WORDS: Mapping[Code, Words] = {
     Code.ENTRY_GONE: Words(
         "nothing is left of it: it was {status}", "inbox lists what you still have posted"
     ),
+    Code.POOL_CLOSED: Words(
+        "the pool that your demand is in closed at {closes_at}, and is being decided",
+        "inbox tells what became of it; what is not served returns to the book",
+    ),
     Code.RESOURCE_IN_USE: Words(
         "the book holds quantities that are not whole, so the resource cannot become whole now",
         "let these entries be cleared, withdrawn or lapse first, or declare it without whole",
@@ -296,6 +302,10 @@ WORDS: Mapping[Code, Words] = {
     ),
     Code.NOT_WHOLE: Words(
         "this resource is traded in whole units only", "give a quantity without a fraction"
+    ),
+    Code.THRESHOLD_NOT_MET: Words(
+        "the demand that could be pooled is {quantity} units of {owners} owners, below this threshold",
+        "lower the threshold, or wait for more demand; get_resource shows the book",
     ),
     Code.ABOVE_GRANT: Words(
         "the operator granted your owner a {field} of {granted} at most",

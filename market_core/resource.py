@@ -6,7 +6,7 @@ from functools import singledispatch
 
 from market_core import clearings
 from market_core.agent import Agent
-from market_core.book import Resource, Sums, entry_of, live, over
+from market_core.book import Resource, Sums, entry_of, free, live, over
 from market_core.commands import (
     AggregateDemand,
     DeclareResource,
@@ -194,15 +194,18 @@ def _check_mine(entry_id: str, agent: str, book: Resource, facts: Facts, move: s
         status = "lapsed"
     if move not in ENTRY_MOVES[status]:
         raise Rejection(Code.ENTRY_GONE, status=status)
+    if entry is not None and entry.pool and book.pools[entry.pool].closes_at <= facts.now:
+        raise Rejection(Code.POOL_CLOSED, closes_at=shown(book.pools[entry.pool].closes_at))
 
 
 @decide.register
 def _(command: AggregateDemand, book: Resource, facts: Facts, owner: Agent | None = None) -> list[Event]:
     if not book.name:
         raise Rejection(Code.UNKNOWN_RESOURCE)
+    assert command.payment_rule != "pay_as_bid"  # which is for via auction
     policy, rule = chosen(command.policy, command.payment_rule, book)
     for side, entries in (("demand", book.demand), ("offer", book.offers)):
-        if not live(entries.values(), facts.now):
+        if not free(entries.values(), facts.now):
             raise Rejection(Code.NOTHING_TO_CLEAR, why=f"there is no {side} in the book{_cleared(book)}")
     made = clearings.clear(book, facts.now, policy, rule)
     if made is None:
@@ -229,10 +232,10 @@ def _cleared(book: Resource) -> str:
 
 
 def _why_nothing(book: Resource, now: datetime) -> str:
-    limits = [entry.limit for entry in live(book.demand.values(), now)]
+    limits = [entry.limit for entry in free(book.demand.values(), now)]
     asks = [
         min([entry.limit or Decimal(0), *(tier.unit_price for tier in entry.tiers)])
-        for entry in live(book.offers.values(), now)
+        for entry in free(book.offers.values(), now)
     ]
     if any(limit is None or limit >= min(asks) for limit in limits):
         return f"prices meet, but no quantities that keep every minimum{_cleared(book)}"

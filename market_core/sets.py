@@ -72,14 +72,15 @@ def question(terms: AuctionCreated, bids: Sequence[BidSubmitted], rule: PaymentR
 def _units(terms: AuctionCreated, bids: Sequence[BidSubmitted]) -> UnitProblem:
     return UnitProblem(
         terms.quantity,
-        tuple(_unit_bid(terms, bid) for bid in bids),
+        tuple(unit_bid(terms, bid) for bid in bids),
         None if terms.max_price is None else micros(terms.max_price),
         _limits(terms.constraints),
         _most_off(terms),
     )
 
 
-def _unit_bid(terms: AuctionCreated, bid: BidSubmitted) -> UnitBid:
+def unit_bid(terms: AuctionCreated, bid: BidSubmitted) -> UnitBid:
+    """Return a bid for units as the mechanism reads it."""
     sold = bid.units or UnitTerms(1, 1, (), "all_units")
     tiers = ((1, bid.cost), *((tier.from_quantity, tier.cost) for tier in sold.tiers))
     return UnitBid(

@@ -37,6 +37,8 @@ Combine = Literal["xor", "or"]
 TierKind = Literal["all_units", "incremental"]
 Policy = Literal["efficient", "fair", "priority"]
 ClearingRule = Literal["uniform", "mcafee"]
+PoolRule = Literal["pay_as_bid", "uniform"]
+Sharing = Literal["uniform", "proportional", "shapley"]
 IfUnproved = Literal["refuse", "pay_as_bid"]
 MOST_UNITS = 1_000_000
 """Units an auction may ask for."""
@@ -227,6 +229,13 @@ class Tier(Model):
 
     from_quantity: Annotated[int, Field(ge=2, le=MOST_UNITS, description="the first unit at this cost")]
     cost: Annotated[Money, Field(description="credits per unit")]
+
+
+class Threshold(Model):
+    """What a pool must still be when it closes; below it, it lapses."""
+
+    owners: Annotated[int, Field(ge=1, le=MOST_UNITS, description="distinct owners")] = 1
+    quantity: Annotated[Quantity | None, Field(description="units asked for together")] = None
 
 
 class OfferTier(Model):

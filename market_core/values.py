@@ -381,10 +381,10 @@ def auction_of(bid_id: str) -> str:
 
 
 def entry_id_in(prefix: str, resource: str, token: str) -> str:
-    """Return the id of a demand (`dem`) or an offer (`off`): it names its resource."""
+    """Return the id of a demand (`dem`), an offer (`off`) or a pool (`pool`): it names its resource."""
     return f"{prefix}_{resource}_{token}"
 
 
 def resource_of(entry_id: str) -> str:
-    """Return the resource that a demand's or an offer's id names."""
-    return entry_id[4:].rpartition("_")[0]
+    """Return the resource that the id of a demand, an offer or a pool names."""
+    return entry_id.partition("_")[2].rpartition("_")[0]

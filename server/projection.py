@@ -11,7 +11,7 @@ from functools import lru_cache, singledispatch
 
 from market_core.agent import Agent
 from market_core.auction import Auction, invited_bids
-from market_core.book import Entry, Resource
+from market_core.book import Entry, Resource, entry_of
 from market_core.events import (
     AgentRegistered,
     AuctionAwarded,
@@ -27,8 +27,12 @@ from market_core.events import (
     Event,
     Fill,
     Granted,
+    LeftOut,
     OfferPosted,
     OutcomeReported,
+    PoolCleared,
+    PoolLapsed,
+    PoolOpened,
     ResourceCleared,
     ResourceDeclared,
     WorkWon,
@@ -330,21 +334,61 @@ def _(event: EntriesLapsed, book: Resource) -> list[Projected]:
 def _(event: ResourceCleared, book: Resource) -> list[Projected]:
     rows: list[Projected] = []
     for fill in (*event.allocations, *event.suppliers):
-        entry = book.demand.get(fill.entry_id) or book.offers.get(fill.entry_id)
+        entry = entry_of(book, fill.entry_id)
         rows.append(_entry_row(book, entry) if entry else _ended_row(book, fill.entry_id))
         rows.append(_receipt(book, event, fill))
-    for left in event.left_out:
-        told = {"at": shown(event.at), "resource": book.name, "entry": left.entry_id, "reason": left.reason}
-        ref = resource_stream(book.name).partition("/")[2]
-        rows.append(Notice(left.agent, "left_out", ref, MARKET, json.dumps(told)))
+    rows += [_left_out(book, event, left) for left in event.left_out]
     rows.append(_tell_book(book, event.at, resource_stream(book.name), "resource_cleared", event.by))
     return rows
 
 
-def _receipt(book: Resource, event: ResourceCleared, fill: Fill) -> Notice:
+@_resource.register
+def _(event: PoolOpened, book: Resource) -> list[Projected]:
+    told = [
+        _pool_notice(book, event, entry.agent, "demand_pooled")
+        for entry in book.demand.values()
+        if entry.pool == event.pool_id
+    ]
+    return [*told, _pool_notice(book, event, resource_stream(book.name), "pool_opened")]
+
+
+@_resource.register
+def _(event: PoolCleared, book: Resource) -> list[Projected]:
+    rows: list[Projected] = []
+    for fill in event.allocations:
+        entry = entry_of(book, fill.entry_id)
+        rows.append(_entry_row(book, entry) if entry else _ended_row(book, fill.entry_id))
+        rows.append(_receipt(book, event, fill))
+    return [*rows, *(_left_out(book, event, left) for left in event.left_out)]
+
+
+@_resource.register
+def _(event: PoolLapsed, book: Resource) -> list[Projected]:
+    owners = dict.fromkeys(book.demand[entry_id].agent for entry_id in event.members)
+    return [_pool_notice(book, event, agent, "pool_lapsed", event.why) for agent in owners]
+
+
+def _pool_notice(
+    book: Resource, event: PoolOpened | PoolLapsed, topic: str, kind: str, why: str = ""
+) -> Notice:
+    by = event.by if isinstance(event, PoolOpened) else MARKET
+    told = {"at": shown(event.at), "resource": book.name, "why": why}
+    return Notice(topic, kind, event.auction_id, by, json.dumps(told))
+
+
+def _left_out(book: Resource, event: ResourceCleared | PoolCleared, left: LeftOut) -> Notice:
+    told = {"at": shown(event.at), "resource": book.name, "entry": left.entry_id, "reason": left.reason}
+    return Notice(
+        left.agent, "left_out", resource_stream(book.name).partition("/")[2], MARKET, json.dumps(told)
+    )
+
+
+def _receipt(book: Resource, event: ResourceCleared | PoolCleared, fill: Fill) -> Notice:
     """Return what one agent got or sold, for it alone: its saving tells its limit."""
     supplier = fill.entry_id.startswith("off_")
-    price = event.offer_price if supplier and event.offer_price is not None else event.clearing_price
+    price = event.price if isinstance(event, PoolCleared) else event.clearing_price
+    if supplier and isinstance(event, ResourceCleared) and event.offer_price is not None:
+        price = event.offer_price
     told = {
         "at": shown(event.at),
         "resource": book.name,

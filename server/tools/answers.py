@@ -284,34 +284,6 @@ class OfferPosted(BaseModel):
     offers: Side
 
 
-class AllocationRow(BaseModel):
-    """What one demand got: units, and the total it pays."""
-
-    agent: str
-    demand_id: str
-    quantity: Number
-    payment: Number
-    reason: str | None = None
-
-
-class SupplierRow(BaseModel):
-    """What one offer sold: units, and the total it receives."""
-
-    agent: str
-    offer_id: str
-    quantity: Number
-    payment: Number
-    reason: str | None = None
-
-
-class LeftOutRow(BaseModel):
-    """An entry that got nothing though the price suits it."""
-
-    agent: str
-    id: str
-    reason: str
-
-
 class Clearing(BaseModel):
     """One resource's clearing. `allocated` and `sold` count all entries; long lists are cut. `unmet`: demand left."""
 
@@ -320,10 +292,10 @@ class Clearing(BaseModel):
     quantity: Number
     total_payment: Number
     allocated: int
-    allocations: list[AllocationRow]
+    allocations: list[Object]
     sold: int
-    suppliers: list[SupplierRow]
-    left_out: list[LeftOutRow] | None = None
+    suppliers: list[Object]
+    left_out: list[Object] | None = None
     unmet: Number
     policy: str
     payment_rule: str
@@ -331,19 +303,13 @@ class Clearing(BaseModel):
     market_surplus: Number | None = None
 
 
-class NotCleared(BaseModel):
-    """A resource in which nothing happened, and why."""
-
-    resource: str
-    code: str
-    message: str
-
-
 class Aggregated(BaseModel):
     """The clearings made, and the resources without one."""
 
     clearings: list[Clearing]
-    not_cleared: list[NotCleared]
+    not_cleared: list[Object]
+    auction_id: str | None = None
+    pool: Object | None = None
 
 
 class EntryRow(BaseModel):
@@ -376,6 +342,7 @@ class ResourceSeen(BaseModel):
     demand: Side | None = None
     offers: Side | None = None
     own: list[EntryRow] | None = None
+    pools: list[Object] | None = None
     preview: Object | None = None
     last_clearing: Object | None = None
     resources: list[BookRow] | None = None

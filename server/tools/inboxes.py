@@ -70,6 +70,18 @@ _NEWS: dict[str, tuple[str, str]] = {
     "offer_lapsed": ("your offer lapsed", "offer_resources posts it again"),
     "demand_allocated": ("your demand was allocated", "get_resource shows what is left of it"),
     "offer_sold": ("your offer sold", "get_resource shows what is left of it"),
+    "demand_pooled": (
+        "your demand is in a pool: one auction for all of it; nobody pays above its limit",
+        "nothing; withdraw your demand to leave before it closes",
+    ),
+    "pool_opened": (
+        "demand for a resource you trade in is bought in one auction",
+        "get_auction, then submit_bid",
+    ),
+    "pool_lapsed": (
+        "a pool you were in ended without buying; your demand is in the book as before",
+        "aggregate_demand",
+    ),
     "left_out": (
         "your entry was left out of a clearing",
         "get_resource shows the book; replace it with other bounds",
@@ -230,7 +242,7 @@ def _amounts(body: dict[str, Any]) -> str:
     """Return what a receipt says: quantity, payment, saving, and why it is less than was asked."""
     because = f"; {because_of(body['reason'])}" if body.get("reason") else ""
     if "quantity" not in body:
-        return because
+        return f": {body['why']}" if body.get("why") else because
     told = f": {body['quantity']} for {body['payment']} credits"
     if body.get("unit_price"):
         told += f" ({body['unit_price']} each)"

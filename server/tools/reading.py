@@ -21,7 +21,7 @@ from server.projection import epoch, moment_of
 from server.tools import answers
 from server.tools.auction_views import auction_answer
 from server.tools.registry import Call, reading
-from server.tools.resources import book_of, side
+from server.tools.resources import book_of, pool_row, side
 
 
 def _cursor(value: object) -> object:
@@ -242,6 +242,7 @@ def resource_answer(seen: ResourceSeen) -> tuple[answers.ResourceSeen, str]:
             )
             for e in seen.own
         ],
+        pools=[pool_row(pool) for pool in seen.pools[:20]] or None,
         preview=preview,
         last_clearing=_last(seen.last_clearing) if seen.last_clearing else None,
     )
@@ -261,6 +262,10 @@ def resource_answer(seen: ResourceSeen) -> tuple[answers.ResourceSeen, str]:
         text.append(f"Clearing now: {plain(seen.tradable)} at {answers.credits_text(seen.price_now)} each.")
     elif seen.demand.entries and seen.offers.entries:
         text.append("What clearing now would give is shown only with 3 owners on each side.")
+    text += [
+        f"In a pool until {pool['closes_at']}: {pool['quantity']} of {pool['owners']} owners, auction {pool['auction_id']}."
+        for pool in made.pools or ()
+    ]
     if seen.last_clearing:
         text.append(f"Last clearing: {json.dumps(made.last_clearing)}")
     if made.own:

@@ -1,5 +1,7 @@
 """The tools for resources: request, offer, aggregate."""
 
+from collections.abc import Sequence
+
 from pydantic import BaseModel
 
 from market_core import events
@@ -7,7 +9,7 @@ from market_core.book import Resource
 from market_core.commands import AggregateDemand, OfferResources, RequestResources
 from market_core.handle import States, clearings, resource_stream
 from market_core.observation import SideSeen, see_depth
-from market_core.values import from_micros, name_of, plain, total
+from market_core.values import from_micros, name_of, plain, shown, total
 from server.service import After
 from server.tools import answers
 from server.tools.registry import acting
@@ -101,24 +103,58 @@ def offer_resources(ask: OfferResources, after: After) -> tuple[BaseModel, str]:
 def aggregate_demand(ask: AggregateDemand, after: After) -> tuple[BaseModel, str]:
     """Pool all demand for a resource and allocate it against the offers at one price.
 
-    Nobody beyond its limit or minimum; payments in equal payments out. Returns who got and sold how much, and why some
-    got less. Changes: those entries are filled; the rest stays. Anybody may call it.
+    Nobody beyond its limit; payments in equal payments out. Returns who got and sold how much, or the pool's auction_id.
+    Changes: those entries are filled, or pooled; the rest stays. Anybody may call it.
     """
+    if ask.via == "auction":
+        return _pooled(ask, after)
     made = answers.Aggregated(
         clearings=[
             _clearing(book_of(after.states, name), event, answers.MOST_ROWS // len(ask.resources))
             for name, event in clearings(after.decision).items()
         ],
         not_cleared=[
-            answers.NotCleared(resource=stream.partition("/")[2], code=why.code.value, message=why.message)
+            {"resource": stream.partition("/")[2], "code": why.code.value, "message": why.message}
             for stream, why in after.decision.refused.items()
         ],
     )
     parts = [_clearing_text(clearing) for clearing in made.clearings]
-    parts += [f"Not cleared, {row.resource}: {row.message}." for row in made.not_cleared]
+    parts += [f"Not cleared, {row['resource']}: {row['message']}." for row in made.not_cleared]
     return made, "\n\n".join(
         parts
     ) + "\nNext: inbox tells each agent its part; get_resource shows what is left."
+
+
+def pool_row(pool: events.PoolOpened) -> answers.Object:
+    """Return a pool as everybody may see it."""
+    return {
+        "pool_id": pool.pool_id,
+        "auction_id": pool.auction_id,
+        "closes_at": shown(pool.closes_at),
+        "quantity": answers.numbers(pool.quantity),
+        "owners": pool.owners,
+    }
+
+
+def _pooled(ask: AggregateDemand, after: After) -> tuple[BaseModel, str]:
+    book = book_of(after.states, ask.resources[0])
+    (opened,) = after.decision.events[resource_stream(ask.resources[0])]
+    assert isinstance(opened, events.PoolOpened)  # what pooling makes
+    made = answers.Aggregated(
+        clearings=[],
+        not_cleared=[],
+        auction_id=opened.auction_id,
+        pool=pool_row(opened),
+    )
+    text = (
+        f"Pooled {plain(opened.quantity)} of {name_of(book.name)} of {answers.count(opened.owners, 'owner')} in auction "
+        f"{opened.auction_id}, open for bids until {shown(opened.closes_at)}. Then members, quantity, tier and price are "
+        f"chosen together: nobody pays above its limit, and suppliers get exactly what members pay."
+    )
+    return (
+        made,
+        f"{text}\nNext: suppliers submit_bid (cost per unit, quantity, tiers); inbox tells what came of it.",
+    )
 
 
 def _clearing(book: Resource, event: events.ResourceCleared, rows: int) -> answers.Clearing:
@@ -130,30 +166,11 @@ def _clearing(book: Resource, event: events.ResourceCleared, rows: int) -> answe
         quantity=total(fill.quantity for fill in event.allocations),
         total_payment=total(fill.payment for fill in event.allocations),
         allocated=len(event.allocations),
-        allocations=[
-            answers.AllocationRow(
-                agent=f.agent,
-                demand_id=f.entry_id,
-                quantity=f.quantity,
-                payment=f.payment,
-                reason=f.reason or None,
-            )
-            for f in event.allocations[:rows]
-        ],
+        allocations=[_fill_row(fill, "demand_id") for fill in event.allocations[:rows]],
         sold=len(event.suppliers),
-        suppliers=[
-            answers.SupplierRow(
-                agent=f.agent,
-                offer_id=f.entry_id,
-                quantity=f.quantity,
-                payment=f.payment,
-                reason=f.reason or None,
-            )
-            for f in event.suppliers[:rows]
-        ],
+        suppliers=[_fill_row(fill, "offer_id") for fill in event.suppliers[:rows]],
         left_out=[
-            answers.LeftOutRow(agent=row.agent, id=row.entry_id, reason=row.reason)
-            for row in event.left_out[:rows]
+            {"agent": row.agent, "id": row.entry_id, "reason": row.reason} for row in event.left_out[:rows]
         ]
         or None,
         unmet=left,
@@ -164,23 +181,32 @@ def _clearing(book: Resource, event: events.ResourceCleared, rows: int) -> answe
     )
 
 
+def _fill_row(fill: events.Fill, name: str) -> answers.Object:
+    """Return what one entry got, for everybody: without its saving, which tells its limit."""
+    row = {"agent": fill.agent, name: fill.entry_id}
+    row |= {"quantity": answers.numbers(fill.quantity), "payment": answers.numbers(fill.payment)}
+    return row | ({"reason": fill.reason} if fill.reason else {})
+
+
+def _fill_table(heads: list[str], rows: Sequence[answers.Object]) -> str:
+    return answers.table(
+        heads,
+        ([r["agent"], r["quantity"], r["payment"], because_of(str(r.get("reason", "")))] for r in rows),
+    )
+
+
 def _clearing_text(made: answers.Clearing) -> str:
     head = (
         f"Cleared {name_of(made.resource)}: {plain(made.quantity)} allocated at {answers.credits_text(made.clearing_price)} each, "
         f"{plain(made.total_payment)} in all; unmet demand {plain(made.unmet)}."
     )
-    gets = answers.table(
-        ["gets", "quantity", "pays", "got less because"],
-        ([row.agent, row.quantity, row.payment, because_of(row.reason)] for row in made.allocations),
-    )
-    sells = answers.table(
-        ["sells", "quantity", "receives", "sold less because"],
-        ([row.agent, row.quantity, row.payment, because_of(row.reason)] for row in made.suppliers),
-    )
+    gets = _fill_table(["gets", "quantity", "pays", "got less because"], made.allocations)
+    sells = _fill_table(["sells", "quantity", "receives", "sold less because"], made.suppliers)
     cut = made.allocated > len(made.allocations) or made.sold > len(made.suppliers)
     more = f"\nShown: {len(made.allocations)} of {made.allocated} demands, {len(made.suppliers)} of {made.sold} offers."
     out = "".join(
-        f"\nLeft out: {row.agent}, {row.id}: {because_of(row.reason)}." for row in made.left_out or ()
+        f"\nLeft out: {row['agent']}, {row['id']}: {because_of(str(row['reason']))}."
+        for row in made.left_out or ()
     )
     return f"{head} {_WHY[made.policy]}{_kept(made)}\n{gets}\n\n{sells}{more if cut else ''}{out}"
 
@@ -195,6 +221,9 @@ _BECAUSE = {
     "minimum": "its minimum or tiers, or another's, could not be met",
     "below_minimum": "its share would be below its minimum",
     "no_supply": "nothing was left when its turn came",
+    "out_of_price": "its limit does not reach the price",
+    "no_bids": "nobody offered to supply",
+    "cost_of_more": "more would have cost more than it is worth",
 }
 
 

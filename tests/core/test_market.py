@@ -20,6 +20,7 @@ from market_core import (
     Requirements,
     ReverseAuction,
     Scoring,
+    Threshold,
     Tier,
 )
 from market_core.auction import Auction
@@ -337,6 +338,20 @@ def test_lots_and_units_are_bought_in_process_like_over_the_server():
     auction.submit_bid(bricks, Bid(agent="ann", cost=100, quantity=200, tiers=tiers))
     made = auction.award(bricks)
     assert (made.winner.quantity, made.payment) == (101, 9090)
+
+
+def test_a_program_buys_together_when_the_time_has_come():
+    now = [NOON]
+    aggregator = DemandAggregator(Market(lambda: now[0]))
+    for agent, limit in (("a", 6), ("b", 5)):
+        aggregator.request_resources(agent, "gpu", 5, limit)
+    auction_id = aggregator.pool_demand("GPU", 60, threshold=Threshold(owners=2))
+    tiers = (Tier(from_quantity=10, cost=4),)
+    aggregator.market.execute(SubmitBid(agent="s", auction_id=auction_id, cost=9, tiers=tiers))
+    assert aggregator.settle(auction_id) is None
+    now[0] = later(60)
+    result = aggregator.settle(auction_id)
+    assert [(fill.agent, fill.payment) for fill in result.allocations] == [("a", D(20)), ("b", D(20))]
 
 
 def test_a_program_shares_what_is_scarce_by_what_it_grants():

@@ -25,6 +25,7 @@ from market_core.terms import (
     Requirements,
     Schedule,
     Scoring,
+    Threshold,
     Tier,
 )
 from server import codec
@@ -75,6 +76,8 @@ ONE_OF_EACH = [
         Constraints(max_winners=3, min_winners=2, max_share=D("0.5"), max_spend_share=1),
         "pay_as_bid",
         7,
+        "pool_gpu_t1",
+        ("ann",),
     ),
     events.BidSubmitted(
         NOON + timedelta(microseconds=1),
@@ -156,6 +159,35 @@ ONE_OF_EACH = [
         D("2.4"),
         events.Proof("optimal", D(0), D(-3), "branch and bound"),
     ),
+    events.PoolOpened(
+        NOON,
+        "pool_gpu_t1",
+        "auc_t1",
+        "carl",
+        NOON + timedelta(seconds=60),
+        ("dem_gpu_t1",),
+        1,
+        D("2.5"),
+        Threshold(owners=1, quantity=D("2.5")),
+        "uniform",
+        "shapley",
+    ),
+    events.PoolCleared(
+        NOON,
+        "pool_gpu_t1",
+        "auc_t1",
+        D("2.9"),
+        (FILL,),
+        (events.LeftOut("dem_gpu_t9", "bob", "minimum"),),
+        D("7.25"),
+        D("0.5"),
+        "pay_as_bid",
+        "shapley",
+        D("0.01"),
+        "pooling/1",
+        events.Proof("optimal", D(0), D(-3), "branch and bound"),
+    ),
+    events.PoolLapsed(NOON, "pool_gpu_t1", "auc_t1", "nobody offered to supply", ("dem_gpu_t1",)),
 ]
 
 
