@@ -420,7 +420,7 @@ class AggregateDemand(Command):
 
     resources: Annotated[
         tuple[Name, ...],
-        Field(strict=False, min_length=1, max_length=20, description="names; each is cleared on its own"),
+        Field(strict=False, min_length=1, max_length=20, description="their names"),
     ]
     policy: Annotated[
         Policy | None,
@@ -439,7 +439,7 @@ class AggregateDemand(Command):
             "pay_as_bid (default) or uniform for suppliers"
         ),
     ] = None
-    closes_in: Annotated[Duration | None, Field(description="auction: seconds it takes bids")] = None
+    closes_in: Annotated[Duration | None, Field(description="auction: seconds")] = None
     threshold: Annotated[
         Threshold | None,
         Field(description="auction: {owners, quantity} below which it lapses"),

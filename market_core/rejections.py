@@ -304,7 +304,7 @@ WORDS: Mapping[Code, Words] = {
         "this resource is traded in whole units only", "give a quantity without a fraction"
     ),
     Code.THRESHOLD_NOT_MET: Words(
-        "the demand that could be pooled is {quantity} units of {owners} owners, below this threshold",
+        "the demand that could be pooled now is {quantity} units (distinct owners: {owners}), below this threshold",
         "lower the threshold, or wait for more demand; get_resource shows the book",
     ),
     Code.ABOVE_GRANT: Words(

@@ -99,6 +99,12 @@ left out although the price suits it, and is told so.
 the lowest asking price that covers the demand), `priority` (higher first). Priority and weight are granted to owners by
 the operator; a demand may lower them. `payment_rule: mcafee` (single units only) makes the true limit the best one for
 both sides; one trade may fall away for it, and what buyers pay above what sellers get stays with the market.
+With `via: auction` all free demand of one resource is bought together: it becomes one auction for the whole quantity
+(`closes_in` seconds; suppliers bid a cost per unit, quantity and tiers, as in any auction for units). Then members,
+quantity, tiers and price are chosen in one solve: the largest surplus at which nobody pays above its own limit. Suppliers
+get exactly what the members pay. `sharing` says who of them saves how much: uniform (one price), proportional (all pay the
+same part of their limit), shapley (what each adds to every group). Members may withdraw until it closes; below `threshold`
+{owners, quantity}, or where nothing is affordable, it lapses and all demand is in the book as before.
 inbox brings each its receipt: quantity, unit price, saving against the own limit, and why it is less than asked. What is not allocated stays in the book until it is
 withdrawn or lapses. An owner stands on one side of a book only: nobody trades with itself. Names meet however written: "GPU Hours", "gpu-hours".
 

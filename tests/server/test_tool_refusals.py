@@ -64,6 +64,10 @@ async def a_busy_market(shop: Shop) -> dict[str, str]:
     ids["offer"] = (await shop.ask("offer_resources", **asked))["offer_id"]
     await shop.ask("request_resources", agent="p", resource="cpu", quantity=1)
     await shop.service.execute(DeclareResource(resource="fixed", policy="fair"), said)
+    ids["pooled"] = (await shop.ask("request_resources", agent="p", resource="seats", quantity=1))[
+        "demand_id"
+    ]
+    await shop.ask("aggregate_demand", agent="p", resources=["seats"], via="auction", closes_in=60)
     rule = {"start": 1, "step": 1, "every": 10}
     for name in ("dutch", "taken"):
         ids[name] = await shop.create(format="dutch", schedule=rule, max_price=10)
@@ -135,6 +139,11 @@ CALLS = {
     ("request_resources", "agent=p resource=gpu quantity=1 priority=1"): "above_grant",
     ("aggregate_demand", 'agent=p resources=["gpu"] payment_rule=mcafee'): "clearing_rule_does_not_fit",
     ("aggregate_demand", 'agent=p resources=["fixed"] policy=efficient'): "fixed_by_operator",
+    (
+        "aggregate_demand",
+        'agent=p resources=["gpu"] via=auction closes_in=9 threshold={{"owners":9}}',
+    ): "threshold_not_met",
+    ("withdraw", "agent=p id={pooled}"): "pool_closed",
     ("award", "agent=buyer auction_id={conflicting}"): "constraints_conflict",
     ("award", 'agent=buyer auction_id={closed} together_with=["{conflicting}"]'): "not_together",
     ("preview_award", 'agent=buyer auction_id={closed} together_with=["{conflicting}"]'): "not_together",
