@@ -21,7 +21,7 @@ from market_core.commands import (
     Withdraw,
 )
 from market_core.rejections import WORDS, Rejection
-from market_core.terms import Constraints, Lot, Schedule, Scoring
+from market_core.terms import Constraints, Lot, Schedule, Scoring, Threshold
 from tests.core.world import NOON, World, later
 
 
@@ -426,6 +426,21 @@ def fixed_by_operator():
     return world.refusal(AggregateDemand(agent="c", resources=["gpu"], policy="efficient"))
 
 
+def threshold_not_met():
+    world = World()
+    world.request("a", 2)
+    asked = {"agent": "c", "resources": ["gpu"], "via": "auction", "closes_in": 9}
+    return world.refusal(AggregateDemand(**asked, threshold=Threshold(owners=2)))
+
+
+def pool_closed():
+    world = World()
+    mine = world.request("a", 2)
+    world.do(AggregateDemand(agent="c", resources=["gpu"], via="auction", closes_in=60))
+    world.wait(60)
+    return world.refusal(Withdraw(agent="a", id=mine))
+
+
 def owner_bids_already():
     world, auction_id = for_lots()
     world.bid(auction_id, "acme/a", 1, lots=["roof"])
@@ -566,6 +581,8 @@ CASES = [
         Code.CLEARING_RULE_DOES_NOT_FIT,
         {"rule": "mcafee", "why": "mcafee needs entries of one whole unit each"},
     ),
+    (threshold_not_met, Code.THRESHOLD_NOT_MET, {"quantity": "2", "owners": 1}),
+    (pool_closed, Code.POOL_CLOSED, {"closes_at": "2026-11-23T12:01:00Z"}),
     (above_grant, Code.ABOVE_GRANT, {"field": "priority", "granted": "3"}),
     (fixed_by_operator, Code.FIXED_BY_OPERATOR, {"field": "policy", "fixed": "fair"}),
     (

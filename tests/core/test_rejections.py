@@ -64,6 +64,8 @@ FACTS = {
     "payment": "3.5",
     "winners": ["ann", "bob"],
     "granted": "3",
+    "quantity": "2.5",
+    "owners": 2,
     "fixed": "fair",
     "other": "acme/x",
 }
