@@ -10,7 +10,6 @@ from market_core.mechanisms.combinatorial_search import best, increases
 from market_core.mechanisms.procurement import (
     DoesNotFit,
     Limits,
-    NoCompetition,
     Proof,
     TooLarge,
     Unproved,
@@ -133,7 +132,7 @@ def payments(
         raise Unproved(award.proof.gap)
     part = _part(problem)
     chosen = [option for option in part.options if option.position in set(award.winners)]
-    surplus = _capped(part, chosen, _vickrey(chosen, increases(part, chosen, seconds)))
+    surplus = _capped(part, chosen, increases(part, chosen, seconds))
     if rule == "core":
         surplus = surpluses(part, chosen, surplus, seconds)
     return _split(chosen, surplus)
@@ -192,17 +191,6 @@ def _part(problem: LotProblem) -> Part:
         problem.at_most,
         problem.limits,
     )
-
-
-def _vickrey(chosen: Sequence[Option], rises: Mapping[str, int | None]) -> dict[str, int]:
-    """Return each winner's surplus under vcg; of those without competition the one with the least key is named."""
-    surplus = {}
-    for option in sorted(chosen, key=lambda each: each.key):
-        rise = rises[option.bidder]
-        if rise is None:
-            raise NoCompetition(option.bidder)
-        surplus[option.bidder] = rise
-    return surplus
 
 
 def _capped(part: Part, chosen: Sequence[Option], surplus: Mapping[str, int]) -> dict[str, int]:

@@ -5,9 +5,9 @@ from math import floor
 
 from market_core.mechanisms import combinatorial_solver as solver
 from market_core.mechanisms import combinatorial_table as table
+from market_core.mechanisms.combinatorial_clean import cleaned, pieces, within
 from market_core.mechanisms.combinatorial_nearest import Nearest
 from market_core.mechanisms.combinatorial_part import Option, Part
-from market_core.mechanisms.combinatorial_search import cleaned, pieces, within
 
 
 def surpluses(

@@ -101,7 +101,8 @@ class Part:
 class Found:
     """The bids that win in a part, what they are worth there, and what is proved about it.
 
-    `settled`: nothing of equal score comes before them by the tie rule.
+    `settled`: nothing of equal score comes before them by the tie rule. `likely`: the bids of which alone decisions
+    of that score are made, None if that is not known; `bought`: lots that all of them buy, as far as that is known.
     """
 
     chosen: tuple[Option, ...]
@@ -110,6 +111,8 @@ class Found:
     bound: int
     solver: str
     settled: bool = True
+    likely: tuple[Option, ...] | None = None
+    bought: int = 0
 
     @property
     def gap(self) -> int:
@@ -123,6 +126,16 @@ def union(options: Sequence[Option]) -> int:
     for option in options:
         covered |= option.lots
     return covered
+
+
+def lots_of(bits: int) -> list[int]:
+    """Return the lots in ascending order whose bits are set."""
+    lots = []
+    while bits:
+        lowest = bits & -bits
+        lots.append(lowest.bit_length() - 1)
+        bits ^= lowest
+    return lots
 
 
 def tie_order(chosen: Sequence[Option]) -> tuple[int, list[str]]:

@@ -1,76 +1,253 @@
-"""Winner determination beyond the table: a set cover MIP, by HiGHS.
+"""Winner determination beyond the table: a set cover program, bounded by its relaxation and solved by HiGHS.
 
 HiGHS computes in floats, so what it says is a proposal: bids, scores and limits are checked in whole numbers, and an
 answer counts as optimal only while every amount is a whole number below 2^53.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import ceil, gcd, lcm
 
-from market_core.mechanisms.combinatorial_part import Found, Option, Part, tie_order, union
-from market_core.mechanisms.combinatorial_program import Program, Row, Terms
+from market_core.mechanisms import combinatorial_table as table
+from market_core.mechanisms.combinatorial_clean import pieces, within
+from market_core.mechanisms.combinatorial_highs import Answer, Bound, Relaxation, solve
+from market_core.mechanisms.combinatorial_part import Found, Option, Part, union
+from market_core.mechanisms.combinatorial_program import Program
+from market_core.mechanisms.combinatorial_round import mended, rounded
 from market_core.mechanisms.procurement import Unproved
 
 SOLVER = "HiGHS"
 EXACT = 1 << 53
 """Whole numbers below it are exact in a float."""
-LARGEST = 10**15
-"""What HiGHS no longer takes as the coefficient of a row."""
+CORE = 100
+"""So many columns, those with the least reduced costs, are searched first."""
+NODES = 200
+"""So far that search goes."""
+PART_OF_TIME = 0.2
+"""What part of the time that search may take."""
+MOST_CELLS = 1 << 22
+"""So large a table is quicker than that search."""
 
 
-def best(part: Part, seconds: float | None, *, ties: bool, hint: Sequence[Option] = ()) -> Found | None:
-    """Return the best decision found within `seconds` a solve; None if the limits cannot hold.
+def best(part: Part, seconds: float | None) -> Found | None:
+    """Return the best decision found within `seconds` a solve, ties as found; None if the limits cannot hold.
 
-    First the fewest lots without a max_price unbought, then the least score; proved optimal and if `ties`, by the
-    tie rule. Raises Unproved if time ran out before anything allowed was found.
+    First the fewest lots without a max_price unbought, then the least score. Raises Unproved if time ran out before
+    anything allowed was found.
     """
-    nowhere = (part.unpriced & ~union(part.options)).bit_count()
     try:
-        found = cheapest(part, nowhere, seconds, hint)
+        found = cheapest(part, never(part), seconds)
         if found is None:
             fewest, sure = _fewest_missing(part, seconds)
             if fewest is None:
                 return None
-            found = cheapest(part, fewest, seconds, hint)
+            found = cheapest(part, fewest, seconds)
             if found is None or not sure:
                 found = _unsure(part, found)
     except Unproved:
         if part.limits.min_winners:
             raise
         found = _unsure(part, None)
-    return _tie_rule(part, found, seconds) if ties and not found.gap else found
+    return found
 
 
-def cheapest(part: Part, missing: int, seconds: float | None, hint: Sequence[Option] = ()) -> Found | None:
+def never(part: Part) -> int:
+    """Return how many lots without a max_price no bid is on."""
+    return (part.unpriced & ~union(part.options)).bit_count()
+
+
+def cheapest(
+    part: Part, missing: int, seconds: float | None, hints: Iterable[Sequence[Option]] = ()
+) -> Found | None:
     """Return the decision of least score found that leaves at most `missing` lots without a max_price unbought.
 
-    `hint` is a decision to start from, if it is allowed. None where none can. Raises Unproved if time ran out before
-    one was found.
+    `hints` are decisions to start from, where they are allowed. None where there is none. Raises Unproved if time
+    ran out before one was found.
     """
-    model = Program(part, missing)
-    objective, scale, exact = _whole(model.score)
-    hinted = bool(hint) and part.allows(hint) and part.value(hint)[0] <= missing
-    if hinted:
-        model.narrow(objective, part.value(hint)[1] // scale, seconds)
-    answer = model.solve(objective, seconds, hint)
-    if answer.infeasible:
+    if never(part) > missing:
         return None
-    chosen = model.chosen(answer)
-    if chosen is None:
-        if not hinted:
-            raise Unproved(part.span)
-        chosen = tuple(hint)
-    left, score = part.value(chosen)
-    bound = part.floor if answer.bound is None else max(part.floor, ceil(answer.bound) * scale)
-    bound = score if exact and answer.finished else min(bound, score)
-    return Found(chosen, left, score, bound, SOLVER)
+    model = Program(part, missing)
+    objective, scale, exact = whole(model.score)
+    bound = Relaxation(model, objective, seconds).bound()
+    return _Search(part, missing, model, objective, scale, exact, bound, seconds).best(hints)
+
+
+@dataclass(slots=True)
+class _Search:
+    """The search for the best decision of a part: its program's without the columns `shut`.
+
+    The objective is the score in units of `scale`, `exact` if floats hold it exactly. `known` is the best so far.
+    """
+
+    part: Part
+    missing: int
+    model: Program
+    objective: Sequence[int]
+    scale: int
+    exact: bool
+    bound: Bound | None
+    seconds: float | None
+    shut: frozenset[int] = frozenset()
+    known: Sequence[Option] | None = None
+
+    def best(self, hints: Iterable[Sequence[Option]]) -> Found | None:
+        """Return the best decision found, starting from any of the hints; None where there is none."""
+        for hint in hints:
+            self._learn(hint)
+        return self._near() or self._apart() or self._among_few() or self._among_all()
+
+    @property
+    def _score(self) -> int:
+        """The score of the best so far, beyond all others' before there is one."""
+        return self.part.span if self.known is None else self.part.value(self.known)[1]
+
+    @property
+    def _room(self) -> int:
+        """How far beyond the bound what is known is, in the bound's units."""
+        assert self.bound is not None
+        return self.bound.room(self._score // self.scale)
+
+    @property
+    def _low(self) -> int:
+        return self.part.floor if self.bound is None else max(self.part.floor, self.bound.least * self.scale)
+
+    def _learn(self, decision: Sequence[Option]) -> bool:
+        """Keep an allowed decision that is better than what is known; return whether it is the best known now."""
+        if not self.part.allows(decision) or self.part.value(decision)[0] > self.missing:
+            return False
+        if self.known is None or self.part.value(decision)[1] < self._score:
+            self.known = decision
+        return self.part.value(decision)[1] == self._score
+
+    def _found(self, low: int) -> Found:
+        assert self.known is not None
+        missing, score = self.part.value(self.known)
+        found = Found(tuple(self.known), missing, score, low, SOLVER, settled=False)
+        if self.bound is None or low < score:
+            return found
+        gone = self.bound.beyond(self._room)
+        bought = sum(1 << lot for lot, column in self.model.unbought.items() if column in gone)
+        always = 0 if self.model.spare else self.part.unpriced & union(self.part.options)
+        return replace(found, likely=self._likely(), bought=bought | always)
+
+    def _likely(self) -> tuple[Option, ...]:
+        """Return the bids of which alone a decision as good as the best known can be made."""
+        assert self.bound is not None
+        gone = self.bound.beyond(self._room) | self.shut
+        return tuple(option for column, option in enumerate(self.model.part.options) if column not in gone)
+
+    def _near(self) -> Found | None:
+        """Return what is known, or a decision near the relaxation's, if the bound proves it the best."""
+        if self.bound is not None and self._score > self._low:
+            bids = self.bound.values[: len(self.model.part.options)]
+            values = [value for column, value in enumerate(bids) if column not in self.shut]
+            self._learn(rounded(self.part, values))
+        return self._found(self._low) if self.known is not None and self._score <= self._low else None
+
+    def _apart(self) -> Found | None:
+        """Return the best decision if the bids left fall into pieces or suit the table."""
+        if self.bound is None or self.known is None or self.model.spare:
+            return None
+        rest = replace(self.part, options=self._likely())
+        if rest.limited or rest.surplus:
+            return None
+        split = pieces(rest, by_bidder=rest.exclusive)
+        if len(split) == 1 and not table.fits(rest, MOST_CELLS):
+            return None
+        founds = [self._piece(piece) for piece in split]
+        bought = sum(found.bought for found in founds)
+        return Found(
+            tuple(option for found in founds for option in found.chosen),
+            self.missing,
+            sum(found.score for found in founds),
+            sum(found.bound for found in founds),
+            " + ".join(sorted({SOLVER, *(found.solver for found in founds)})),
+            settled=False,
+            likely=tuple(option for found in founds for option in found.likely or ()),
+            bought=bought,
+        )
+
+    def _piece(self, piece: Part) -> Found:
+        if table.fits(piece, MOST_CELLS):
+            return replace(table.best(piece, ties=False), likely=piece.options)
+        found = cheapest(piece, never(piece), self.seconds, [within(piece, self.known or ())])
+        assert found is not None  # what is known is a decision
+        return found if found.likely is not None else replace(found, likely=piece.options)
+
+    def _among_few(self) -> Found | None:
+        """Return the best decision of the bids with the least reduced costs, if nothing better is beyond them."""
+        if self.bound is None:
+            return None
+        room = self.bound.within(CORE)
+        if self.known is not None and room >= self._room:
+            return None
+        seconds = None if self.seconds is None else self.seconds * PART_OF_TIME
+        answer = self._solved(self.bound.beyond(room), frozenset(), seconds, NODES)
+        self.seconds = None if self.seconds is None else self.seconds * (1 - PART_OF_TIME)
+        # Whatever is left out makes a decision dearer than the room allows.
+        if answer.finished and self.exact and self._room <= room:
+            return self._found(self._score)
+        return self._apart()
+
+    def _among_all(self) -> Found | None:
+        zero = one = frozenset[int]()
+        if self.bound is not None and self.known is not None:
+            zero, one = self.bound.beyond(self._room), self.bound.certain(self._room)
+        answer = self._solved(zero, one, self.seconds, None)
+        if self.known is None:
+            if answer.infeasible:
+                return None
+            raise Unproved(self.part.span)
+        if answer.finished and self.exact:
+            return self._found(self._score)
+        low = self._low if answer.bound is None else max(self._low, ceil(answer.bound) * self.scale)
+        return self._found(min(low, self._score))
+
+    def _solved(
+        self, zero: frozenset[int], one: frozenset[int], seconds: float | None, nodes: int | None
+    ) -> Answer:
+        """Ask HiGHS and learn what it finds; it has not finished if that is not the best known."""
+        start = frozenset[int]() if self.known is None else self.model.columns(self.known)
+        answer = solve(self.model, self.objective, seconds, start, zero | self.shut, one, nodes)
+        best = answer.values is not None and self._learn(self.model.chosen(sorted(answer.values)))
+        return replace(answer, finished=answer.finished and best)
 
 
 def holds(part: Part, seconds: float | None) -> bool:
     """Return whether some decision keeps the limits; yes as well if time ran out."""
-    return not Program(part, len(part.prices)).solve({}, seconds).infeasible
+    model = Program(part, len(part.prices))
+    return not solve(model, [0] * model.width, seconds).infeasible
+
+
+def without(part: Part, won: Sequence[Option], seconds: float | None) -> Callable[[str], tuple[int, int]]:
+    """Return a function from a winner to the best (missing, score) without it; missing is more if there is none.
+
+    `won` is the best decision. The relaxation starts from where it ended without another, and what was found
+    without another may do without this one. Raises Unproved where a solve ends without proof.
+    """
+    missing = part.value(won)[0]
+    model = Program(part, missing)
+    objective, scale, exact = whole(model.score)
+    relaxation = Relaxation(model, objective, seconds)
+    known: list[Sequence[Option]] = []
+
+    def decide(bidder: str) -> tuple[int, int]:
+        rest, shut = part.without(bidder), frozenset(model.bids[bidder])
+        if never(rest) > missing:
+            return missing + 1, 0
+        bound = relaxation.bound(sorted(shut))
+        hints = [each for each in known if all(option.bidder != bidder for option in each)]
+        hints.append(mended(rest, within(rest, won)))
+        found = _Search(rest, missing, model, objective, scale, exact, bound, seconds, shut).best(hints)
+        if found is None:
+            return missing + 1, 0
+        if found.gap:
+            raise Unproved(found.gap)
+        known.append(found.chosen)
+        return found.missing, found.score
+
+    return decide
 
 
 def rivals(
@@ -80,19 +257,21 @@ def rivals(
 
     It raises Unproved where the time is too short. Fractions too fine for floats are rounded down.
     """
-    missing, positions = part.value(chosen)[0], {option.position for option in chosen}
+    missing = part.value(chosen)[0]
+    originals = {option.position: option for option in part.options}
+    known: list[frozenset[int]] = [frozenset(option.position for option in chosen)]
 
     def decide(surplus: Mapping[str, Fraction]) -> tuple[Option, ...]:
         scale = lcm(*(each.denominator for each in surplus.values()))
         raised = _raised(part, surplus, scale)
-        if not _whole(Program(raised, missing).score)[2]:
+        if not whole(Program(raised, missing).score)[2]:
             raised = _raised(part, surplus, 1)
-        won = [option for option in raised.options if option.position in positions]
-        found = cheapest(raised, missing, seconds, won)
+        hints = [[option for option in raised.options if option.position in each] for each in known]
+        found = cheapest(raised, missing, seconds, hints)
         assert found is not None  # the winners themselves are a decision
-        if found.gap and found.score >= raised.value(won)[1]:
+        if found.gap and found.score >= raised.value(hints[0])[1]:
             raise Unproved(found.gap // scale)
-        originals = {option.position: option for option in part.options}
+        known.append(frozenset(option.position for option in found.chosen))
         return tuple(originals[option.position] for option in found.chosen)
 
     return decide
@@ -110,15 +289,17 @@ def _raised(part: Part, surplus: Mapping[str, Fraction], scale: int) -> Part:
 def _fewest_missing(part: Part, seconds: float | None) -> tuple[int | None, bool]:
     """Return how many lots without a max_price must stay unbought, None if the limits cannot hold; and is it sure."""
     model = Program(part, len(part.prices))
-    answer = model.solve(dict.fromkeys(model.unpriced, 1), seconds)
+    objective = [0] * model.width
+    for column in model.unpriced:
+        objective[column] = 1
+    answer = solve(model, objective, seconds)
     if answer.infeasible:
         return None, True
-    chosen = model.chosen(answer)
-    if chosen is None:
+    if answer.values is None:
         if part.limits.min_winners:
             raise Unproved(part.span)
-        chosen = ()
-    return part.value(chosen)[0], answer.finished
+        return part.value(())[0], False
+    return part.value(model.chosen(sorted(answer.values)))[0], answer.finished
 
 
 def _unsure(part: Part, found: Found | None) -> Found:
@@ -129,39 +310,14 @@ def _unsure(part: Part, found: Found | None) -> Found:
     return replace(found, bound=min(part.floor, found.score - 1))
 
 
-def _tie_rule(part: Part, found: Found, seconds: float | None) -> Found:
-    """Return the decision of the same score that the tie rule picks; not `settled` if time ends.
+def whole(score: Sequence[int]) -> tuple[list[int], int, bool]:
+    """Return the amounts divided by their common divisor, the divisor, and whether floats hold them exactly.
 
-    Each solve excludes what is known and asks for no more weight, until there is no other.
+    Amounts too large are rounded down, so that a bound on them still is one on the score.
     """
-    model = Program(part, found.missing)
-    terms, scale, exact = _whole(model.score)
-    if not exact or max(map(abs, terms.values()), default=0) >= LARGEST:
-        return replace(found, settled=False)
-    model.narrow(terms, found.score // scale, seconds)
-    model.rows.append(Row(terms, None, found.score // scale))
-    weights = {column: option.weight for column, option in enumerate(part.options)}
-    picked, objective = found, Terms()  # whether there is any other is the quicker question
-    while True:
-        model.exclude(picked.chosen)
-        model.rows.append(Row(weights, None, tie_order(found.chosen)[0]))
-        answer = model.solve(objective, seconds)
-        chosen = model.chosen(answer)
-        if chosen is None:
-            return replace(found, settled=answer.infeasible)
-        picked, objective = replace(found, chosen=chosen), weights
-        if part.value(chosen) == (found.missing, found.score):
-            found = min(found, picked, key=lambda each: tie_order(each.chosen))
-
-
-def _whole(score: Terms) -> tuple[Terms, int, bool]:
-    """Return the terms divided by their common divisor, the divisor, and whether floats hold them exactly.
-
-    Terms too large are rounded down, so that a bound on them still is one on the score.
-    """
-    scale = gcd(*score.values()) or 1
-    total = sum(abs(amount) for amount in score.values())
+    scale = gcd(*score) or 1
+    total = sum(map(abs, score))
     if total // scale < EXACT:
-        return {column: amount // scale for column, amount in score.items()}, scale, True
+        return [amount // scale for amount in score], scale, True
     coarse = scale << (total // scale).bit_length() - 52
-    return {column: amount // coarse for column, amount in score.items()}, coarse, False
+    return [amount // coarse for amount in score], coarse, False

@@ -16,6 +16,8 @@ SOLVER = "table"
 MOST_LOTS = 16
 MOST_CELLS = 1 << 25
 """One table per bid, in all at most so many entries of 8 bytes: 256 MB."""
+QUICK = 1 << 17
+"""So many are quicker than asking the solver for a bound first."""
 WHOLE = 1 << 62
 """Amounts below it add without overflow in 64 bits."""
 
@@ -23,24 +25,27 @@ Step = list[Option]
 """Bids of which at most one wins, with their lots as bits of the table's own."""
 
 
-def fits(part: Part) -> bool:
-    """Return whether a table answers this part."""
+def fits(part: Part, cells: int = MOST_CELLS) -> bool:
+    """Return whether a table answers this part, with at most so many entries."""
     return (
         not part.limited
         and not part.at_most
         and len(part.prices) <= MOST_LOTS
-        and len(part.options) << len(part.prices) <= MOST_CELLS
+        and len(part.options) << len(part.prices) <= cells
     )
 
 
-def best(part: Part) -> Found:
-    """Return the optimal bids of a part that `fits`, by the tie rule."""
+def best(part: Part, *, ties: bool = True) -> Found:
+    """Return the optimal bids of a part that `fits`, if `ties` by the tie rule."""
     space = _Space(part)
     steps = space.steps(part.options)
     tables = space.run(space.outside, steps)
-    chosen = min(_tied(space, tables, steps), key=tie_order)
+    if ties:
+        chosen = min(_tied(space, tables, steps), key=tie_order)
+    else:
+        chosen = [space.original[each.position] for each in _any_way(tables, steps, space.full)[0]]
     missing, score = part.value(chosen)
-    return Found(tuple(chosen), missing, score, score, SOLVER)
+    return Found(tuple(chosen), missing, score, score, SOLVER, settled=ties)
 
 
 def without(part: Part, winners: Sequence[str]) -> dict[str, tuple[int, int]]:
