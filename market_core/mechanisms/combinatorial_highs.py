@@ -136,13 +136,18 @@ def solve(
     zero: frozenset[int] = frozenset(),
     one: frozenset[int] = frozenset(),
     nodes: int | None = None,
+    *,
+    heuristics: bool = True,
 ) -> Answer:
     """Minimise, from `start` if it is not empty, over at most `nodes` nodes, with columns fixed to 0 and to 1.
 
     A proposal that breaks a rule in exact numbers is excluded, for good, and the rest searched again.
     """
+    options: dict[str, object] = {} if nodes is None else {"mip_max_nodes": nodes}
+    if not heuristics:
+        options |= {"mip_heuristic_effort": 0.0, "mip_heuristic_run_feasibility_jump": False}
     while True:
-        answer = _run(model, objective, seconds, start, zero, one, nodes)
+        answer = _run(model, objective, _highs(seconds, options), start, zero, one)
         if answer.values is None:
             return answer
         chosen = model.chosen(sorted(answer.values))
@@ -154,11 +159,10 @@ def solve(
 def _run(
     model: Program,
     objective: Sequence[int],
-    seconds: float | None,
+    fresh: tuple[Any, Any],
     start: frozenset[int],
     zero: frozenset[int],
     one: frozenset[int],
-    nodes: int | None,
 ) -> Answer:
     """Minimise; both of HiGHS's statuses are checked."""
     columns = [column for column in range(model.width) if column not in zero]
@@ -166,7 +170,7 @@ def _run(
         kept = all(low is None or low <= 0 for low in model.rows.low)
         kept = kept and all(high is None or high >= 0 for high in model.rows.high)
         return Answer(frozenset() if kept else None, Fraction(0), infeasible=not kept, finished=kept)
-    solver, highspy = _highs(seconds, {} if nodes is None else {"mip_max_nodes": nodes})
+    solver, highspy = fresh
     program = _matrix(highspy, model, objective, zero, one)
     program.integrality_ = [highspy.HighsVarType.kInteger] * len(columns)
     assert solver.passModel(program) != highspy.HighsStatus.kError

@@ -20,8 +20,8 @@ from market_core.mechanisms.procurement import Unproved
 SOLVER = "HiGHS"
 EXACT = 1 << 53
 """Whole numbers below it are exact in a float."""
-CORE = 100
-"""So many columns, those with the least reduced costs, are searched first."""
+CORE = 60
+"""So many columns and 3 for each 2 lots, those with the least reduced costs, are searched first."""
 NODES = 200
 """So far that search goes."""
 PART_OF_TIME = 0.2
@@ -179,7 +179,7 @@ class _Search:
         """Return the best decision of the bids with the least reduced costs, if nothing better is beyond them."""
         if self.bound is None:
             return None
-        room = self.bound.within(CORE)
+        room = self.bound.within(CORE + 3 * len(self.part.prices) // 2)
         if self.known is not None and room >= self._room:
             return None
         seconds = None if self.seconds is None else self.seconds * PART_OF_TIME

@@ -81,7 +81,7 @@ def _by_solver(part: Part, found: Found, seconds: float | None) -> Found:
     while True:
         model.exclude(picked.chosen)
         model.rows.add(range(len(weights)), weights, None, tie_order(found.chosen)[0])
-        answer = solve(model, objective, seconds)
+        answer = solve(model, objective, seconds, heuristics=False)  # mostly there is none
         if answer.values is None:
             return replace(found, settled=answer.infeasible)
         chosen = model.chosen(sorted(answer.values))
