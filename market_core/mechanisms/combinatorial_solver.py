@@ -91,13 +91,20 @@ class _Search:
     bound: Bound | None
     seconds: float | None
     shut: frozenset[int] = frozenset()
+    enough: Callable[[Sequence[Option]], bool] = lambda _: False
     known: Sequence[Option] | None = None
 
     def best(self, hints: Iterable[Sequence[Option]]) -> Found | None:
-        """Return the best decision found, starting from any of the hints; None where there is none."""
+        """Return the best decision found, or the first that is `enough`; None where there is none."""
         for hint in hints:
             self._learn(hint)
-        return self._near() or self._apart() or self._among_few() or self._among_all()
+        for step in (self._near, self._apart, self._among_few):
+            found = step()
+            if found is not None:
+                return found
+            if self.known is not None and self.enough(self.known):
+                return self._found(self._low)
+        return self._among_all()
 
     @property
     def _score(self) -> int:
@@ -257,28 +264,38 @@ def without(part: Part, won: Sequence[Option], seconds: float | None) -> Callabl
 
 
 def rivals(
-    part: Part, chosen: Sequence[Option], seconds: float | None
+    part: Part, won: Sequence[Option], seconds: float | None
 ) -> Callable[[Mapping[str, Fraction]], tuple[Option, ...]]:
-    """Return a function from the surplus of each winner to a best decision where each costs so much more.
+    """Return a function from the surplus of each winner to a decision that blocks it: cheaper if all cost so much more.
 
-    It raises Unproved where the time is too short. Fractions too fine for floats are rounded down.
+    It gives the first that is found, and if there is none another decision. It raises Unproved where the time is too
+    short. Fractions too fine for floats are rounded down.
     """
-    missing = part.value(chosen)[0]
-    originals = {option.position: option for option in part.options}
-    known: list[frozenset[int]] = [frozenset(option.position for option in chosen)]
+    missing, score = part.value(won)
+    original, winners = {each.position: each for each in part.options}, {each.position for each in won}
 
     def decide(surplus: Mapping[str, Fraction]) -> tuple[Option, ...]:
-        scale = lcm(*(each.denominator for each in surplus.values()))
-        raised = _raised(part, surplus, scale)
-        if not whole(Program(raised, missing).score)[2]:
-            raised = _raised(part, surplus, 1)
-        hints = [[option for option in raised.options if option.position in each] for each in known]
-        found = cheapest(raised, missing, seconds, hints)
-        assert found is not None  # the winners themselves are a decision
-        if found.gap and found.score >= raised.value(hints[0])[1]:
-            raise Unproved(found.gap // scale)
-        known.append(frozenset(option.position for option in found.chosen))
-        return tuple(originals[option.position] for option in found.chosen)
+        def blocks(decision: Sequence[Option]) -> bool:
+            used = {option.bidder for option in decision}
+            outside = sum(above for bidder, above in surplus.items() if bidder not in used)
+            return part.value([original[option.position] for option in decision])[1] - score < outside
+
+        # Rounded down to whole numbers most that block are found, and sooner.
+        for scale in sorted({1, lcm(*(each.denominator for each in surplus.values()))}):
+            raised = _raised(part, surplus, scale)
+            model = Program(raised, missing)
+            objective, divisor, exact = whole(model.score)
+            if scale > 1 and not exact:
+                break
+            bound = Relaxation(model, objective, seconds).bound()
+            search = _Search(raised, missing, model, objective, divisor, exact, bound, seconds, enough=blocks)
+            found = search.best([[option for option in raised.options if option.position in winners]])
+            assert found is not None  # the winners themselves are a decision
+            if blocks(found.chosen):
+                break
+            if found.gap:
+                raise Unproved(found.gap // scale)
+        return tuple(original[option.position] for option in found.chosen)
 
     return decide
 
