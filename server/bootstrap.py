@@ -13,6 +13,9 @@ from server.scheduler import keep_time
 from server.service import Service
 from server.solver import ProcessSolver
 
+_GARBAGE = 20_000
+"""Objects more than before at which garbage is looked for: a call leaves next to none, a long one makes thousands."""
+
 
 def open_store(db: str) -> EventStore:
     """Return the store that a setting names. Raises StoreBroken and StoreUnavailable."""
@@ -48,5 +51,6 @@ async def serve_stdio(settings: Settings) -> None:
     async with running(open_store(settings.db), settings.solve_seconds) as service:
         server = protocol.build(service, Identity(settings.agent))
         gc.freeze()  # what is here by now stays: no need to look through it for garbage again and again
+        gc.set_threshold(_GARBAGE)
         gc.enable()
         await protocol.serve_stdio(server)
