@@ -3,7 +3,7 @@
 What an agent may do to it is in `auction_rules`, who wins in `awards`.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -71,9 +71,9 @@ class Auction:
         return self.extended_to or self.terms.closes_at
 
 
-def slot(bidder: str, lots: Iterable[str] = ()) -> str:
+def slot(bidder: str, lots: Sequence[str] = ()) -> str:
     """Return the place of a bid: a new one in the same place replaces it."""
-    return "\n".join((bidder, *sorted(lots)))
+    return "\n".join((bidder, *sorted(lots))) if lots else bidder
 
 
 def bidder_of(auction: Auction, bid_id: str) -> str | None:

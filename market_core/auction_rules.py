@@ -286,10 +286,12 @@ def _check_stands(bid_id: str, auction: Auction) -> None:
 
 def _check_takes_bids(auction: Auction, move: AuctionMove, now: datetime) -> None:
     """Closed by its deadline it is left to `_check_in_time`, whether the closing was already recorded or not."""
-    closes_at, closed_at = auction.closes_at, auction.closed_at
-    early = closed_at is not None and closes_at is not None and closed_at < closes_at
-    if auction.status != "closed" or early or not deadline_passed(auction, now):
-        check_move(auction.status, move)
+    if auction.status == "closed" and deadline_passed(auction, now):
+        closes_at, closed_at = auction.closes_at, auction.closed_at
+        early = closed_at is not None and closes_at is not None and closed_at < closes_at
+        if not early:
+            return
+    check_move(auction.status, move)
 
 
 def _check_in_time(auction: Auction, now: datetime) -> None:

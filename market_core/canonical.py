@@ -2,8 +2,11 @@
 
 import hashlib
 import json
+from dataclasses import fields, is_dataclass
 from datetime import datetime
 from decimal import Decimal
+
+from pydantic import BaseModel
 
 from market_core.values import plain, shown
 
@@ -16,16 +19,27 @@ def _plain_value(value: object) -> object:
         return plain(value)
     if isinstance(value, datetime):
         return shown(value)
+    if isinstance(value, BaseModel):
+        return dict(value)
+    if is_dataclass(value):
+        return {part.name: getattr(value, part.name) for part in fields(value)}
     raise TypeError(f"no canonical form for {type(value).__name__}")
 
 
 _ENCODER = json.JSONEncoder(
-    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=_plain_value
+    sort_keys=True,
+    separators=(",", ":"),
+    ensure_ascii=False,
+    allow_nan=False,
+    check_circular=False,  # values have no cycles
+    default=_plain_value,
 )
 
 
 def canonical(value: object) -> str:
     """Return the canonical JSON of `value`: keys sorted, no spaces, decimals and instants as text.
+
+    Models and dataclasses count as mappings of their fields.
 
     Raises ValueError for NaN and infinity, TypeError for what JSON cannot hold.
 

@@ -18,21 +18,18 @@ SCORE_LIMIT = Decimal(100_000_000_000)
 """Scores stay below this, so that a cost and two scores together stay below the limit of totals."""
 
 
+def asks_of_card(terms: AuctionCreated) -> bool:
+    """Return whether the auction looks at what stands on a bidder's card: capabilities or attributes."""
+    asked = terms.requirements
+    return bool(asked.capabilities or asked.attributes or terms.scoring.attribute_bonus)
+
+
 def eligible_attributes(command: SubmitBid, terms: AuctionCreated, provider: Agent) -> Attributes:
     """Return the attributes that a bid rests on: its own, before those of the card that the auction asks for.
 
     Raises the Rejection that applies first where the bid is not eligible.
     """
-    missing = [name for name in terms.requirements.capabilities if name not in provider.capabilities]
-    if missing:
-        raise Rejection(Code.MISSING_CAPABILITY, missing=missing)
-    wanted = terms.requirements.attributes
-    asked = {*wanted, *(bonus.attribute for bonus in terms.scoring.attribute_bonus)}
-    own = command.attributes
-    attributes = {name: value for name, value in provider.attributes.items() if name in asked} | own
-    unmet = [name for name, condition in wanted.items() if not _meets(attributes.get(name), condition)]
-    if unmet:
-        raise Rejection(Code.MISSING_ATTRIBUTE, missing=unmet)
+    attributes = _with_the_card(command, terms, provider) if asks_of_card(terms) else command.attributes
     if terms.scoring.time_price and command.estimated_time is None:
         raise Rejection(Code.ESTIMATED_TIME_REQUIRED)
     if terms.scoring.quality_price and command.quality is None:
@@ -44,6 +41,20 @@ def eligible_attributes(command: SubmitBid, terms: AuctionCreated, provider: Age
         raise Rejection(Code.BID_ABOVE_MAX_PRICE, max_price=plain(most))
     if dearest * _most_units(command, terms) >= TOTAL_LIMIT:
         raise Rejection(Code.TOTAL_OUT_OF_RANGE, limit=f"{TOTAL_LIMIT:,}")
+    return attributes
+
+
+def _with_the_card(command: SubmitBid, terms: AuctionCreated, provider: Agent) -> Attributes:
+    """Return a bid's attributes and those of the card that are asked for, where both are as required."""
+    held = provider.capabilities
+    if missing := [name for name in terms.requirements.capabilities if name not in held]:
+        raise Rejection(Code.MISSING_CAPABILITY, missing=missing)
+    wanted = terms.requirements.attributes
+    asked = {*wanted, *(bonus.attribute for bonus in terms.scoring.attribute_bonus)}
+    card = {name: value for name, value in provider.attributes.items() if name in asked}
+    attributes = card | command.attributes
+    if unmet := [name for name, condition in wanted.items() if not _meets(attributes.get(name), condition)]:
+        raise Rejection(Code.MISSING_ATTRIBUTE, missing=unmet)
     return attributes
 
 
@@ -140,7 +151,7 @@ def bid_score(command: SubmitBid, terms: AuctionCreated, attributes: Attributes)
             time_price=micros(weights.time_price) if weights.time_price else 0,
             quality=micros(command.quality) if command.quality else 0,
             quality_price=micros(weights.quality_price) if weights.quality_price else 0,
-            bonus=_bonus(terms, attributes),
+            bonus=_bonus(terms, attributes) if weights.attribute_bonus else 0,
         )
     )
     if abs(score) * _most_units(command, terms) >= SCORE_LIMIT:

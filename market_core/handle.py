@@ -6,8 +6,9 @@ them, and neither composes on its own. A stream is named `auction/ID`, `resource
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
+from typing import NamedTuple
 
 from market_core import agent as agents
 from market_core import auction as auctions
@@ -33,6 +34,7 @@ from market_core.commands import (
     SubmitBid,
     Withdraw,
 )
+from market_core.eligibility import asks_of_card
 from market_core.events import (
     AuctionAwarded,
     AuctionCreated,
@@ -53,13 +55,12 @@ States = Mapping[str, State]
 _NOBODY = Agent()
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """The events of a command by stream, and the streams that must not have moved meanwhile (`guards`)."""
 
     events: dict[str, list[Event]]
     guards: tuple[str, ...] = ()
-    refused: dict[str, Rejection] = field(default_factory=dict)
+    refused: Mapping[str, Rejection] = MappingProxyType({})
     """Streams of a many-stream command in which nothing happened, with the reason."""
 
 
@@ -107,7 +108,7 @@ def streams(command: AnyCommand, found: States, facts: Facts) -> tuple[str, ...]
         case CreateAuction():
             return (auction_stream(f"auc_{facts.token}"),)
         case SubmitBid():
-            return (auction_stream(command.auction_id), agent_stream(command.agent))
+            return _bid_streams(command, found)
         case Withdraw():
             return (_stream_of(command.id),)
         case CloseAuction():
@@ -164,6 +165,15 @@ def _winners(events: Iterable[Event]) -> list[Winner]:
     return [winner for event in events if isinstance(event, AuctionAwarded) for winner in event.winners]
 
 
+def _bid_streams(command: SubmitBid, found: States) -> tuple[str, ...]:
+    """The bidder's card is read only where the auction asks for something that stands there, or can be won at once."""
+    stream = auction_stream(command.auction_id)
+    match found.get(stream):
+        case Auction(created=terms) if terms is not None and (asks_of_card(terms) or terms.schedule):
+            return (stream, agent_stream(command.agent))
+    return (stream,)
+
+
 def _report_streams(command: ReportOutcome, found: States) -> tuple[str, ...]:
     stream = auction_stream(command.auction_id)
     match found.get(stream):
@@ -189,6 +199,8 @@ def _stream_of(some_id: str) -> str:
 def handle(states: States, command: AnyCommand, facts: Facts) -> Decision:
     """Return what `command` does, given the states of its `streams`; raise the Rejection that applies first."""
     match command:
+        case SubmitBid():
+            return _bid(states, command, facts)
         case AwardAuction():
             return _award(states, command, facts)
         case ReportOutcome():
@@ -203,18 +215,12 @@ def handle(states: States, command: AnyCommand, facts: Facts) -> Decision:
     state = states[stream]
     match state:
         case Auction():
-            provider = states[agent_stream(command.agent)] if isinstance(command, SubmitBid) else _NOBODY
-            assert isinstance(provider, Agent)  # by its stream's name
-            events = auction_rules.decide(command, state, facts, provider)
+            events = auction_rules.decide(command, state, facts, _NOBODY)
         case Resource():
             events = resources.decide(command, state, facts, _owner(states, command))
         case Agent():
             assert isinstance(command, RegisterAgent | Grant)  # the commands for an agent's stream alone
             events = agents.decide(state, command, facts)
-    if (
-        isinstance(state, Auction) and len(events) > 1
-    ):  # it may hold an award: who takes a Dutch offer has won
-        return Decision({stream: events} | _work_won(state, events))
     return Decision({stream: events})
 
 
@@ -289,6 +295,18 @@ def _work(
         max(times, default=None),
         terms.requirements.capabilities,
     )
+
+
+def _bid(states: States, command: SubmitBid, facts: Facts) -> Decision:
+    """A bid stands in the auction alone; the bidder's card is only looked at. A Dutch offer that is taken is work won."""
+    stream = auction_stream(command.auction_id)
+    auction = states[stream]
+    assert isinstance(auction, Auction)  # by its stream's name
+    provider = states[agent_stream(command.agent)] if asks_of_card(auction.terms) else _NOBODY
+    assert isinstance(provider, Agent)  # likewise
+    events = auction_rules.decide(command, auction, facts, provider)
+    work = _work_won(auction, events) if auction.terms.schedule else {}
+    return Decision({stream: events} | work)
 
 
 def _report(states: States, command: ReportOutcome, facts: Facts) -> Decision:

@@ -223,7 +223,7 @@ def preview_together(
         try:
             if isinstance(solution, Rejection):
                 raise solution
-            made = together.decide(auctions, replace(facts, solution=solution), capacity, rule)
+            made = together.decide(auctions, facts._replace(solution=solution), capacity, rule)
             won = tuple(winner for winner in made.winners if winner is not None)
             seen.append(_as_seen(rule, won))
         except Rejection as refused:
@@ -244,7 +244,7 @@ def _rule_seen(
     try:
         if isinstance(solution, Rejection):
             raise solution
-        made = awards.decide(auction, replace(facts, solution=solution), rule)
+        made = awards.decide(auction, facts._replace(solution=solution), rule)
     except Rejection as refused:
         return RuleSeen(rule, (), None, None, refused)
     return _as_seen(rule, made.winners)

@@ -6,7 +6,8 @@ from the fields of the old form to those of the new one.
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
 from typing import Any, get_args
 
 from pydantic import TypeAdapter
@@ -24,6 +25,9 @@ _CLASSES: Mapping[str, type[Event]] = {
     re.sub(r"(?<!^)(?=[A-Z])", "_", form.__name__).lower(): form for form in get_args(events.Event)
 }
 _NAMES: Mapping[type[Event], str] = {form: name for name, form in _CLASSES.items()}
+_PARTS: Mapping[type[Event], Sequence[str]] = {
+    form: sorted(part.name for part in fields(form)) for form in _NAMES
+}
 _FORMS: Mapping[str, int] = dict.fromkeys(_CLASSES, 1) | {
     "auction_created": 3,
     "bid_submitted": 2,
@@ -36,9 +40,9 @@ _FORMS: Mapping[str, int] = dict.fromkeys(_CLASSES, 1) | {
 }
 
 
-def _as_it_was(fields: Fields) -> Fields:
+def _as_it_was(said: Fields) -> Fields:
     """What a form has added says by its default what held before."""
-    return fields
+    return said
 
 
 _UPCASTERS: Mapping[tuple[str, int], Callable[[Fields], Fields]] = {
@@ -76,19 +80,20 @@ def _adapter(form: type[Any]) -> TypeAdapter[Any]:
 def encode(event: Event) -> str:
     """Return the event's canonical JSON, with its `type` and form number `v`."""
     name = _NAMES[type(event)]
-    fields: Fields = _adapter(type(event)).dump_python(event)
-    return canonical({**fields, "type": name, "v": _FORMS[name]})
+    said: Fields = {part: getattr(event, part) for part in _PARTS[type(event)]}
+    said["type"], said["v"] = name, _FORMS[name]
+    return canonical(said)
 
 
 def decode(body: str) -> Event:
     """Return the event of a stored JSON text, brought up to the present form. Raises UnknownForm."""
-    fields: Fields = json.loads(body)
-    name, form = fields.pop("type"), fields.pop("v")
+    said: Fields = json.loads(body)
+    name, form = said.pop("type"), said.pop("v")
     if name not in _CLASSES or form > _FORMS[name]:
         raise UnknownForm(f"event {name} version {form}")
     for older in range(form, _FORMS[name]):
-        fields = _UPCASTERS[name, older](fields)
-    event: Event = _adapter(_CLASSES[name]).validate_python(fields)
+        said = _UPCASTERS[name, older](said)
+    event: Event = _adapter(_CLASSES[name]).validate_python(said)
     return event
 
 

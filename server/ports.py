@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:  # commands that solve nothing do not pay for it
     from market_core.mechanisms.solve import Question, Solution
@@ -21,8 +21,7 @@ class SolverGone(Exception):  # noqa: N818
     """The solver ended, or was ended, before it had an answer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
+class Recorded(NamedTuple):
     """One event as stored: its number in its stream (from 1), canonical JSON, chain hash."""
 
     version: int
@@ -39,8 +38,7 @@ class Write:
     events: tuple[Recorded, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
+class Summary(NamedTuple):
     """What lists and searches need of one thing: the newest one of a kind and id replaces the one before.
 
     `kind` is auction, bid, award, demand, offer, resource or agent; `until` the moment (epoch microseconds)
@@ -58,8 +56,7 @@ class Summary:
     body: str = "{}"
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(NamedTuple):
     """Something worth knowing, for those who read `topic`. `by` caused it and is not told."""
 
     topic: str
@@ -81,7 +78,10 @@ class Remembered:
 
 @dataclass(frozen=True, slots=True)
 class Transaction:
-    """All that one command changes, in one piece. `guards` are streams only read, with their versions."""
+    """All that one command changes, in one piece.
+
+    `guards` are streams only read, with their versions; `summaries` hold each kind and id once.
+    """
 
     writes: tuple[Write, ...]
     guards: tuple[tuple[str, int], ...] = ()

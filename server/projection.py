@@ -4,10 +4,12 @@ Notices hold only what everybody may know of the thing they are about; a receipt
 agents with a capability, an auction's id and `resource/NAME` for all who have something there.
 """
 
-import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache, singledispatch
+from typing import Any
+
+from pydantic_core import to_json
 
 from market_core.agent import Agent
 from market_core.auction import Auction, invited_bids
@@ -45,6 +47,10 @@ Projected = Summary | Notice
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+def _json(body: object) -> str:
+    return to_json(body).decode()
+
+
 def epoch(moment: datetime) -> int:
     """Return a moment as microseconds since 1970, exactly."""
     return (moment - _EPOCH) // timedelta(microseconds=1)
@@ -55,19 +61,12 @@ def moment_of(microseconds: int) -> datetime:
     return _EPOCH + timedelta(microseconds=microseconds)
 
 
-def project(state: State, events: Iterable[Event]) -> tuple[tuple[Summary, ...], tuple[Notice, ...]]:
-    """Return the summaries and notices of `events`, after which their stream is in `state`."""
-    projected: list[Projected] = []
+def project(state: State, events: Iterable[Event]) -> list[Projected]:
+    """Return the summaries and notices of `events`, after which their stream is in `state`; a later summary counts."""
+    rows: list[Projected] = []
     for event in events:
-        match state:
-            case Auction():
-                projected += _auction(event, state)
-            case Resource():
-                projected += _resource(event, state)
-            case Agent():
-                projected += _agent(event, state)
-    newest = {(row.kind, row.id): row for row in projected if isinstance(row, Summary)}
-    return tuple(newest.values()), tuple(row for row in projected if isinstance(row, Notice))
+        rows += _MADE_OF[type(state)][type(event)](event, state)
+    return rows
 
 
 # Auctions
@@ -97,7 +96,7 @@ def _row(auction: Auction) -> Summary:
         status=auction.status,
         until=None if auction.closes_at is None else epoch(auction.closes_at),
         tags=tuple(f"cap:{name}" for name in terms.requirements.capabilities),
-        body=json.dumps(body),
+        body=_json(body),
     )
 
 
@@ -108,7 +107,7 @@ def _tell(auction: Auction, at: datetime, topic: str, kind: str, by: str) -> Not
 
 @lru_cache(maxsize=64)  # what happens together is told in the same words, to many
 def _told(at: datetime, task: str, winners: tuple[str, ...]) -> str:
-    return json.dumps({"at": shown(at), "task": task, "winners": winners})
+    return _json({"at": shown(at), "task": task, "winners": winners})
 
 
 def _bid_row(auction: Auction, bidder: str, bid_id: str, cost: str, status: str) -> Summary:
@@ -121,7 +120,7 @@ def _bid_row(auction: Auction, bidder: str, bid_id: str, cost: str, status: str)
         owner=bidder,
         parent=auction_id,
         status=status,
-        body=json.dumps({"bid_id": bid_id, "cost": cost, "task": auction.terms.task}),
+        body=_json({"bid_id": bid_id, "cost": cost, "task": auction.terms.task}),
     )
 
 
@@ -229,7 +228,7 @@ def _award_row(auction: Auction, provider: str, payment: str, status: str) -> Su
         parent=auction_id,
         status=status,
         tags=(f"buyer:{auction.terms.buyer}",),
-        body=json.dumps(
+        body=_json(
             {
                 "payment": payment,
                 "task": auction.terms.task,
@@ -259,7 +258,7 @@ def _resource(event: object, book: Resource) -> list[Projected]:  # noqa: ARG001
 def _book_row(book: Resource) -> Summary:
     stream = resource_stream(book.name)
     body = {"name": book.name, "unit": book.unit, "whole": book.whole}
-    return Summary("resource", stream.partition("/")[2], stream, body=json.dumps(body))
+    return Summary("resource", stream.partition("/")[2], stream, body=_json(body))
 
 
 def _entry_row(book: Resource, entry: Entry) -> Summary:
@@ -277,7 +276,7 @@ def _entry_row(book: Resource, entry: Entry) -> Summary:
         parent=stream,
         status="open",
         until=None if entry.until is None else epoch(entry.until),
-        body=json.dumps(body),
+        body=_json(body),
     )
 
 
@@ -290,7 +289,7 @@ def _ended_row(book: Resource, entry_id: str) -> Summary:
 
 def _tell_book(book: Resource, at: datetime, topic: str, kind: str, by: str) -> Notice:
     stream = resource_stream(book.name)
-    body = json.dumps({"at": shown(at), "resource": book.name})
+    body = _json({"at": shown(at), "resource": book.name})
     return Notice(topic, kind, stream.partition("/")[2], by, body)
 
 
@@ -373,14 +372,12 @@ def _pool_notice(
 ) -> Notice:
     by = event.by if isinstance(event, PoolOpened) else MARKET
     told = {"at": shown(event.at), "resource": book.name, "why": why}
-    return Notice(topic, kind, event.auction_id, by, json.dumps(told))
+    return Notice(topic, kind, event.auction_id, by, _json(told))
 
 
 def _left_out(book: Resource, event: ResourceCleared | PoolCleared, left: LeftOut) -> Notice:
     told = {"at": shown(event.at), "resource": book.name, "entry": left.entry_id, "reason": left.reason}
-    return Notice(
-        left.agent, "left_out", resource_stream(book.name).partition("/")[2], MARKET, json.dumps(told)
-    )
+    return Notice(left.agent, "left_out", resource_stream(book.name).partition("/")[2], MARKET, _json(told))
 
 
 def _receipt(book: Resource, event: ResourceCleared | PoolCleared, fill: Fill) -> Notice:
@@ -401,7 +398,7 @@ def _receipt(book: Resource, event: ResourceCleared | PoolCleared, fill: Fill) -
     }
     kind = "offer_sold" if supplier else "demand_allocated"
     ref = resource_stream(book.name).partition("/")[2]
-    return Notice(fill.agent, kind, ref, MARKET, json.dumps(told))
+    return Notice(fill.agent, kind, ref, MARKET, _json(told))
 
 
 # Agents
@@ -420,7 +417,7 @@ def _(event: AgentRegistered, agent: Agent) -> list[Projected]:
 @_agent.register
 def _(event: Granted, agent: Agent) -> list[Projected]:
     told = {"at": shown(event.at), "priority": agent.priority, "weight": plain(agent.weight)}
-    return [Notice(event.owner, "granted", event.owner, MARKET, json.dumps(told))]
+    return [Notice(event.owner, "granted", event.owner, MARKET, _json(told))]
 
 
 @_agent.register
@@ -448,5 +445,12 @@ def _card_row(agent_id: str, agent: Agent) -> Summary:
         stream=f"agent/{agent_id}",
         owner=agent_id,
         tags=tuple(f"cap:{name}" for name in card.capabilities),
-        body=json.dumps(body),
+        body=_json(body),
     )
+
+
+_MADE_OF: Mapping[type[State], Mapping[Any, Callable[..., list[Projected]]]] = {
+    Auction: _auction.registry,  # asked at once: a dispatch takes its time, and events have no subclasses
+    Resource: _resource.registry,
+    Agent: _agent.registry,
+}

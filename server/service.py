@@ -8,15 +8,15 @@ process changed meanwhile comes back as stale and is decided again on fresh stat
 import json
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import anyio
 
 from market_core.canonical import canonical, chain_hash, digest
-from market_core.commands import AnyCommand
+from market_core.commands import AnyCommand, CreateAuction
 from market_core.events import Event
 from market_core.facts import Facts
 from market_core.handle import Decision, State, States, evolve, handle, streams
@@ -58,8 +58,7 @@ class Answer:
     content: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class After:
+class After(NamedTuple):
     """What an answer is made from: what was decided, and the states and the time after it."""
 
     decision: Decision
@@ -124,13 +123,17 @@ class _Waiting:
         self.result = self.failure = None
         self.streams = set()
 
-    def names(self) -> set[str]:
-        """Return the streams that the commands name by themselves."""
-        found: set[str] = set()
-        for command, facts in zip(self.commands, self.facts, strict=True):
-            with suppress(Rejection):  # of an id that names none: its turn will come
-                found.update(streams(command, {}, facts))
-        return found
+    def names(self, found: States) -> set[str]:
+        """Return the streams that the commands name, as far as `found` tells."""
+        asked = zip(self.commands, self.facts, strict=True)
+        return {name for command, facts in asked for name in _named(command, found, facts)}
+
+
+def _named(command: AnyCommand, found: States, facts: Facts) -> tuple[str, ...]:
+    try:
+        return streams(command, found, facts)
+    except Rejection:  # of an id that names none: its turn will come
+        return ()
 
 
 @dataclass(slots=True)
@@ -141,8 +144,12 @@ class _Batch:
     owners: list[_Waiting] = field(default_factory=list)  # whose the transactions are
     settled: list[_Waiting] = field(default_factory=list)  # decided without a transaction
     keys: set[tuple[str, str]] = field(default_factory=set)
-    fresh: set[str] = field(default_factory=set)  # streams brought up to date in this turn
+    states: dict[str, State] = field(default_factory=dict)  # of the streams read in this turn, as they stand
     written: set[str] = field(default_factory=set)
+
+    def unread(self, pending: Iterable[_Waiting]) -> set[str]:
+        """Return the streams that commands name, as far as one can tell, and that were not read yet."""
+        return {name for waiting in pending for name in waiting.names(self.states)} - self.states.keys()
 
 
 @dataclass(slots=True)
@@ -315,7 +322,7 @@ class Service:
             left = await self._decide_all(pending, batch)
             stale = await self._commit(batch.transactions)
         except Exception as failure:  # handed to the callers: nothing was written
-            self._streams.forget(batch.fresh)
+            self._streams.forget(batch.states)
             for waiting in pending:
                 waiting.failure = failure
                 waiting.done.set()
@@ -334,9 +341,8 @@ class Service:
         """Decide each on the result of the one before; return those that must wait for a clean state."""
         now = self.clock.now()
         for waiting in pending:
-            waiting.begin([self._facts(now, waiting.solution) for _ in waiting.commands])
-        batch.fresh.update(*(waiting.names() for waiting in pending))
-        await self._streams.load(batch.fresh)
+            waiting.begin([self._facts(command, now, waiting.solution) for command in waiting.commands])
+        await self._read(pending, batch)
         for position, waiting in enumerate(pending):
             if waiting.once and (waiting.once.agent, waiting.once.key) in batch.keys:
                 return pending[position:]  # its twin is in this batch: look again once that is committed
@@ -357,9 +363,20 @@ class Service:
             batch.settled.append(waiting)
         return []
 
-    def _facts(self, now: datetime, solution: Solution | None) -> Facts:
+    async def _read(self, pending: list[_Waiting], batch: _Batch) -> None:
+        """Bring what the commands name up to date: all that can be told at once, then what that leads to."""
+        while unread := batch.unread(pending):
+            await self._load(unread, batch)
+
+    async def _load(self, names: Iterable[str], batch: _Batch) -> None:
+        await self._streams.load(names)
+        batch.states.update((name, self._streams[name].state) for name in names)
+
+    def _facts(self, command: AnyCommand, now: datetime, solution: Solution | None) -> Facts:
         """Return what the world tells a command; solving is for the solver, not for the writer."""
-        return Facts(now, self._ids.token(), self._ids.nonce(), solution=solution, may_solve=False)
+        token = self._ids.token()
+        nonce = self._ids.nonce() if isinstance(command, CreateAuction) else ""  # nothing else takes chance
+        return Facts(now, token, nonce, solution=solution, may_solve=False)
 
     async def recalled(self, idempotency: Once | None) -> Answer | None:
         """Return the first answer to a repeated request, None if it is new; refuse other content under its key."""
@@ -399,20 +416,19 @@ class Service:
     async def _decide_one(
         self, command: AnyCommand, facts: Facts, waiting: _Waiting, batch: _Batch, draft: _Draft
     ) -> After:
-        found: dict[str, State] = {}
-        while missing := [name for name in streams(command, found, facts) if name not in found]:
-            waiting.streams.update(missing)
-            if unread := [name for name in missing if name not in batch.fresh]:
-                await self._streams.load(unread)
-                batch.fresh.update(unread)
-            found.update((name, self._streams[name].state) for name in missing)
+        names = streams(command, batch.states, facts)
+        while missing := [name for name in names if name not in batch.states]:
+            await self._load(missing, batch)
+            names = streams(command, batch.states, facts)
+        waiting.streams.update(names)
+        found = {name: batch.states[name] for name in names}
         decision = handle(found, command, facts)
         # What was read and is not on disk yet must get there, or this decision was built on sand.
         for name in (*decision.guards, *(batch.written & found.keys())):
             draft.guards.setdefault(name, draft.expected.get(name, self._streams[name].version))
         for name, events in decision.events.items():
             if events:
-                found[name] = self._record(name, events, draft)
+                found[name] = batch.states[name] = self._record(name, events, draft)
         return After(decision, found, facts.now)
 
     def _record(self, name: str, events: Sequence[Event], draft: _Draft) -> State:
@@ -426,9 +442,11 @@ class Service:
             stream.version += 1
             stream.hash = chain_hash(stream.hash, name, stream.version, body)
             recorded.append(Recorded(stream.version, body, stream.hash))
-        summaries, notices = project(stream.state, events)
-        draft.summaries.update(((row.kind, row.id), row) for row in summaries)
-        draft.notices += notices
+        for row in project(stream.state, events):
+            if isinstance(row, Notice):
+                draft.notices.append(row)
+            else:
+                draft.summaries[row.kind, row.id] = row
         return stream.state
 
     def _settle(self, batch: _Batch, stale: frozenset[int], left: list[_Waiting]) -> list[_Waiting]:

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from market_core.mechanisms.combinatorial_part import Option, Part, union
+from market_core.mechanisms.combinatorial_part import Option, Part
 
 MOST_COMPARED = 2_000
 """Among more bids only those on equal lots are compared."""
@@ -80,7 +80,9 @@ def _split(part: Part, groups: Sequence[int]) -> list[Part]:
     """Return one part for each group of lots; lots without bids are one together, the first."""
     lots = sum(1 << lot for lot in part.prices)
     rest = lots & ~_all(groups)
-    return [_only(part, group) for group in (rest, *groups) if group] if len(groups) + bool(rest) > 1 else [part]
+    return (
+        [_only(part, group) for group in (rest, *groups) if group] if len(groups) + bool(rest) > 1 else [part]
+    )
 
 
 def _only(part: Part, lots: int) -> Part:

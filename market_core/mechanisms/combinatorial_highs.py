@@ -96,7 +96,7 @@ class Relaxation:
         """
         import numpy as np  # noqa: PLC0415 - imported when used
 
-        rows, width = self._model.rows, self._model.width
+        rows = self._model.rows
         prices = [int(dual * GRAIN // 1) for dual in duals]
         base = 0
         for row, price in enumerate(prices):
@@ -241,3 +241,14 @@ def _matrix(
     matrix.index_ = np.array(rows.row, np.int32)[order]
     matrix.value_ = np.array(rows.amount, np.double)[order]
     return program
+
+
+PART_OF_TIME = 0.2
+"""What part of the time a first search may take."""
+
+
+def split(seconds: float | None) -> tuple[float | None, float | None]:
+    """Return the seconds for a first search of few columns, and those for all of them."""
+    if seconds is None:
+        return None, None
+    return seconds * PART_OF_TIME, seconds * (1 - PART_OF_TIME)

@@ -78,8 +78,10 @@ class Nearest:
                     self._active[other] = _plus(self._active[other], _scaled(step, Fraction(-weight, whole)))
             gained = _plus(gained, step)
             if step[1]:
-                moved = step[1] / whole
-                self._place([x + moved * way if way else x for x, way in zip(self.point, direction, strict=True)])
+                moved = Fraction(step[1], whole)
+                self._place(
+                    [x + moved * way if way else x for x, way in zip(self.point, direction, strict=True)]
+                )
             if leaving < 0:
                 self._active[place] = gained
                 return
@@ -118,11 +120,13 @@ def _solved(rows: list[list[int]]) -> tuple[list[int], int]:
     size, before = len(rows), 1
     for pivot, top in enumerate(rows):
         for below in range(pivot + 1, size):
-            row, factor = rows[below], top[below]  # by symmetry, which also spares what is left of the diagonal
+            row, factor = (
+                rows[below],
+                top[below],
+            )  # by symmetry, which also spares what is left of the diagonal
             # The division leaves nothing: every entry is a minor of the matrix.
             row[below:] = [
-                (top[pivot] * x - factor * y) // before
-                for x, y in zip(row[below:], top[below:], strict=True)
+                (top[pivot] * x - factor * y) // before for x, y in zip(row[below:], top[below:], strict=True)
             ]
         before = top[pivot]
     solution = [0] * size

@@ -66,7 +66,9 @@ class Program:
             self.bids.setdefault(option.bidder, []).append(column)
         first = len(part.options) + len(free)
         counted = part.limits.max_winners is not None or part.limits.min_winners
-        named = self.bids if counted else [] if part.exclusive else [b for b in self.bids if b in part.surplus]
+        named = (
+            self.bids if counted else [] if part.exclusive else [b for b in self.bids if b in part.surplus]
+        )
         self.used = {bidder: first + place for place, bidder in enumerate(named)}
         self.width = first + len(self.used)
         self.rows = Rows()

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from fractions import Fraction
 
 from market_core.mechanisms import combinatorial_table as table
 from market_core.mechanisms.combinatorial_part import Option, Part, union
@@ -20,7 +21,7 @@ def rounded(part: Part, values: Sequence[float]) -> list[Option]:
     order = sorted(
         (-value, option.key, option)
         for value, option in zip(values, part.options, strict=False)
-        if value > 1 / 100
+        if 100 * value > 1
     )
     chosen, covered, busy = list[Option](), 0, set[str]()
     for _, _, option in order:
@@ -52,11 +53,13 @@ def _completed(part: Part, kept: Sequence[Option]) -> list[Option]:
     chosen, left, busy = list(kept), part.unpriced & ~union(kept), {option.bidder for option in kept}
     while left:
         able = [
-            option for option in part.options if option.lots & left and not (part.exclusive and option.bidder in busy)
+            option
+            for option in part.options
+            if option.lots & left and not (part.exclusive and option.bidder in busy)
         ]
         if not able:
             break
-        best = min(able, key=lambda each: (each.score / (each.lots & left).bit_count(), each.key))
+        best = min(able, key=lambda each: (Fraction(each.score, (each.lots & left).bit_count()), each.key))
         chosen.append(best)
         busy.add(best.bidder)
         left &= ~best.lots

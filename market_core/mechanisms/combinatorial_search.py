@@ -14,6 +14,7 @@ from market_core.mechanisms.combinatorial_part import Found, Option, Part
 from market_core.mechanisms.combinatorial_ties import picked
 from market_core.mechanisms.procurement import Infeasible, Limits, NoCompetition
 
+
 def best(part: Part, seconds: float | None, *, ties: bool = True) -> Found:
     """Return the best decision: most lots without a max_price, then least score, then the tie rule if `ties`.
 

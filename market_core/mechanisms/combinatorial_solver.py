@@ -11,7 +11,7 @@ from math import ceil, gcd, lcm
 
 from market_core.mechanisms import combinatorial_table as table
 from market_core.mechanisms.combinatorial_clean import pieces, within
-from market_core.mechanisms.combinatorial_highs import Answer, Bound, Relaxation, solve
+from market_core.mechanisms.combinatorial_highs import Answer, Bound, Relaxation, solve, split
 from market_core.mechanisms.combinatorial_part import Found, Option, Part, union
 from market_core.mechanisms.combinatorial_program import Program
 from market_core.mechanisms.combinatorial_round import mended, rounded
@@ -26,8 +26,6 @@ FEW = 3
 """That search is worth while where there are so many times as many columns."""
 NODES = 20
 """So far it goes."""
-PART_OF_TIME = 0.2
-"""What part of the time that search may take."""
 MOST_CELLS = 1 << 22
 """So large a table is quicker than that search."""
 
@@ -192,9 +190,9 @@ class _Search:
         room = self.bound.within(few)
         if FEW * few > self.model.width or (self.known is not None and (self.shut or room >= self._room)):
             return None
-        seconds = None if self.seconds is None else self.seconds * PART_OF_TIME
+        seconds, rest = split(self.seconds)
         answer = self._solved(self.bound.beyond(room), frozenset(), seconds, NODES)
-        self.seconds = None if self.seconds is None else self.seconds * (1 - PART_OF_TIME)
+        self.seconds = rest
         # Whatever is left out makes a decision dearer than the room allows.
         if answer.finished and self.exact and self._room <= room:
             return self._found(self._score)
@@ -291,11 +289,12 @@ def rivals(
             search = _Search(raised, missing, model, objective, divisor, exact, bound, seconds, enough=blocks)
             found = search.best([[option for option in raised.options if option.position in winners]])
             assert found is not None  # the winners themselves are a decision
-            if blocks(found.chosen):
+            chosen = found.chosen
+            if blocks(chosen):
                 break
             if found.gap:
                 raise Unproved(found.gap // scale)
-        return tuple(original[option.position] for option in found.chosen)
+        return tuple(original[option.position] for option in chosen)
 
     return decide
 

@@ -74,7 +74,9 @@ def _by_solver(part: Part, found: Found, seconds: float | None) -> Found:
     terms, scale, exact = whole(model.score)
     if not exact or max(map(abs, terms), default=0) >= LARGEST:
         return replace(found, settled=False)
-    model.rows.terms({column: amount for column, amount in enumerate(terms) if amount}, None, found.score // scale)
+    model.rows.terms(
+        {column: amount for column, amount in enumerate(terms) if amount}, None, found.score // scale
+    )
     weights = [option.weight for option in part.options]
     objective = [0] * model.width  # whether there is any other is the quicker question
     picked = found

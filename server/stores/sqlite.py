@@ -296,7 +296,7 @@ def _keep(db: sqlite3.Connection, transaction: Transaction) -> bool:
     _keep_summaries(db, transaction.summaries)
     db.executemany(
         "INSERT INTO notices (topic, kind, ref, by, body) VALUES (?, ?, ?, ?, ?)",
-        [(n.topic, n.kind, n.ref, n.by, n.body) for n in transaction.notices],
+        transaction.notices,
     )
     return True
 

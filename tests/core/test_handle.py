@@ -31,7 +31,7 @@ FACTS = Facts(NOON, "7", "ab" * 32)
     ("command", "names"),
     [
         (CreateAuction(agent="a", task="x"), ("auction/auc_7",)),
-        (SubmitBid(agent="acme/a", auction_id="auc_1", cost=1), ("auction/auc_1", "agent/acme/a")),
+        (SubmitBid(agent="acme/a", auction_id="auc_1", cost=1), ("auction/auc_1",)),
         (CloseAuction(agent="a", auction_id="auc_1"), ("auction/auc_1",)),
         (AwardAuction(agent="a", auction_id="auc_1"), ("auction/auc_1",)),
         (ReportOutcome(agent="a", auction_id="auc_1", success=True), ("auction/auc_1",)),
@@ -50,6 +50,22 @@ FACTS = Facts(NOON, "7", "ab" * 32)
 )
 def test_a_command_touches_these_streams(command, names):
     assert streams(command, {}, FACTS) == names
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"requirements": {"capabilities": ["go"]}},
+        {"requirements": {"attributes": {"os": "linux"}}},
+        {"scoring": {"attribute_bonus": [{"attribute": "gpu", "bonus": 1}]}},
+    ],
+    ids=str,
+)
+def test_a_bid_also_touches_the_card_of_its_bidder_once_the_auction_is_known_to_ask_for_it(asked):
+    world = World()
+    plain, choosy = (SubmitBid(agent="a", auction_id=world.create(**terms), cost=1) for terms in ({}, asked))
+    assert streams(plain, world.states, FACTS) == (f"auction/{plain.auction_id}",)
+    assert streams(choosy, world.states, FACTS) == (f"auction/{choosy.auction_id}", "agent/a")
 
 
 def test_an_outcome_also_touches_the_record_of_the_winner_once_the_auction_is_known():

@@ -78,8 +78,8 @@ def test_nothing_of_the_world_is_imported():
 def test_only_the_standard_library_and_pydantic_are_imported():
     allowed = {
         "collections", "contextlib", "copy", "dataclasses", "datetime", "decimal", "enum", "fractions", "functools", "hashlib",
-        "itertools", "json", "market_core", "math", "operator", "pydantic", "pydantic_core", "re", "typing",
-        "unicodedata", "heapq", "bisect",
+        "itertools", "json", "market_core", "math", "operator", "pydantic", "pydantic_core", "re", "types",
+        "typing", "unicodedata", "heapq", "bisect",
     }  # fmt: skip
 
     def foreign(node):

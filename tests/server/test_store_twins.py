@@ -62,7 +62,7 @@ def transactions(draw, sizes: dict[str, int]) -> Transaction:
     return Transaction(
         tuple(writes),
         tuple((stream, version(stream)) for stream in draw(st.lists(st.sampled_from(STREAMS), max_size=1))),
-        tuple(draw(st.lists(summaries, max_size=3))),
+        tuple(draw(st.lists(summaries, max_size=3, unique_by=lambda row: (row.kind, row.id)))),
         tuple(draw(st.lists(notices, max_size=3))),
         draw(st.none() | keys),
     )
