@@ -21,7 +21,7 @@ SOLVER = "HiGHS"
 EXACT = 1 << 53
 """Whole numbers below it are exact in a float."""
 CORE = 60
-"""So many columns and 3 for each 2 lots, those with the least reduced costs, are searched first."""
+"""So many columns and 2 for each lot, those with the least reduced costs, are searched first."""
 FEW = 3
 """That search is worth while where there are so many times as many columns."""
 NODES = 20
@@ -186,7 +186,7 @@ class _Search:
         """Return the best decision of the bids with the least reduced costs, if nothing better is beyond them."""
         if self.bound is None:
             return None
-        few = CORE + 3 * len(self.part.prices) // 2
+        few = CORE + 2 * len(self.part.prices)
         room = self.bound.within(few)
         if FEW * few > self.model.width or (self.known is not None and (self.shut or room >= self._room)):
             return None

@@ -109,10 +109,11 @@ class _Space:
         self.full = (1 << len(self.places)) - 1
         self.largest = 2 * self.dear * (len(self.places) + 1)
         self.masks: Any = np.arange(self.full + 1)
-        self.outside: Any = np.zeros(self.full + 1, self._kind(self.largest))
-        for lot, price in part.prices.items():
-            bought = self.masks >> self.places[lot] & 1 == 1
-            self.outside[bought] += self.dear if price is None else price
+        self.outside: Any = np.zeros(1, self._kind(self.largest))
+        for lot in self.places:
+            price = part.prices[lot]
+            dearer = self.outside + (self.dear if price is None else price)
+            self.outside = np.concatenate([self.outside, dearer])
 
     def _kind(self, largest: int) -> Any:
         """Return whole numbers of 64 bits, or Python's where amounts are too large for them."""
@@ -140,14 +141,16 @@ class _Space:
 
     def run(self, table: Any, steps: Sequence[Step], scale: int = 1) -> list[Any]:
         """Return the given table and the one after each step."""
-        tables = [table]
+        np, tables = self.np, [table]
+        rest, bought = np.empty_like(self.masks), np.empty_like(table)
         for step in steps:
             before = tables[-1]
             after = before.copy()
             for option in step:
-                bought = before.take(self.masks & ~option.lots)
+                np.bitwise_and(self.masks, ~option.lots, out=rest)
+                np.take(before, rest, out=bought, mode="clip")  # which alone needs no copy
                 bought += option.score * scale
-                self.np.minimum(after, bought, out=after)
+                np.minimum(after, bought, out=after)
             tables.append(after)
         return tables
 
