@@ -17,7 +17,8 @@ from market_core.agent import Agent
 from market_core.auction import Auction, bids_of, status_at
 from market_core.awards import final_ranking, offer, place
 from market_core.book import Entry, Resource, Sums, live, over
-from market_core.clearings import Cleared, clear
+from market_core.clearings import clear
+from market_core.curves import FEWEST_OWNERS, Step, curve, mean_limit
 from market_core.events import (
     AuctionCreated,
     BidSubmitted,
@@ -33,8 +34,8 @@ from market_core.rejections import Code, Rejection
 from market_core.terms import ClearingRule, PaymentRule, Policy
 from market_core.values import from_micros, micros, owner_of, total
 
-FEWEST_OWNERS = 3
-"""A price is shown before a clearing only where at least so many owners stand on each side."""
+_MOST_PREVIEWED = 5_000
+"""Entries of a book up to which a look shows what each policy would make of it."""
 TOP = 20
 """Rows of a ranking that an answer shows."""
 
@@ -268,8 +269,20 @@ class SideSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class PolicySeen:
+    """What clearing now under a policy would give: nothing at all where `quantity` is 0."""
+
+    policy: Policy
+    quantity: Decimal
+    clearing_price: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
 class ResourceSeen:
-    """A resource as `viewer` may see it: sums and own entries, never another agent's limit."""
+    """A resource as `viewer` may see it: sums and own entries, never another agent's limit.
+
+    `curves` and `mean_limits` are of demand and of offers.
+    """
 
     name: str
     unit: str
@@ -284,6 +297,9 @@ class ResourceSeen:
     policy: Policy | None = None
     payment_rule: ClearingRule | None = None
     pools: tuple[PoolOpened, ...] = ()
+    curves: tuple[tuple[Step, ...], tuple[Step, ...]] = ((), ())
+    mean_limits: tuple[Decimal | None, Decimal | None] = (None, None)
+    previews: tuple[PolicySeen, ...] = ()
 
 
 def see_resource(book: Resource, viewer: str, now: datetime) -> ResourceSeen:
@@ -296,20 +312,26 @@ def see_resource(book: Resource, viewer: str, now: datetime) -> ResourceSeen:
     if not book.name:
         raise Rejection(Code.UNKNOWN_RESOURCE)
     sides = see_depth(book, now)
-    result = _clearing_now(book, now) if min(side.owners for side in sides) >= FEWEST_OWNERS else None
+    crowded = min(side.owners for side in sides) >= FEWEST_OWNERS
+    previews = _previews(book, now) if crowded else ()
+    own = previews[0] if previews else None
+    demand, offers = live(book.demand.values(), now), live(book.offers.values(), now)
     return ResourceSeen(
         book.name,
         book.unit,
         book.whole,
         *sides,
-        own=tuple(entry for entry in live(book.entries, now) if entry.agent == viewer),
-        tradable=from_micros(result.traded) if result else Decimal(0),
-        price_now=from_micros(result.price) if result else None,
+        own=tuple(entry for entry in (*demand, *offers) if entry.agent == viewer),
+        tradable=own.quantity if own else Decimal(0),
+        price_now=own.clearing_price if own else None,
         last_clearing=None if book.last_clearing is None else _public(book.last_clearing),
         clearings=book.clearings,
         policy=book.policy,
         payment_rule=book.payment_rule,
         pools=tuple(replace(pool, members=()) for pool in book.pools.values()),
+        curves=(curve(demand), curve(offers)),
+        mean_limits=(mean_limit(demand), mean_limit(offers)),
+        previews=previews,
     )
 
 
@@ -322,10 +344,21 @@ def _public(event: ResourceCleared) -> ResourceCleared:
     )
 
 
-def _clearing_now(book: Resource, now: datetime) -> Cleared | None:
+def _previews(book: Resource, now: datetime) -> tuple[PolicySeen, ...]:
+    """Return what clearing now would give, by the policy that would be used first, then the others that may be asked for."""
+    policies: tuple[Policy, ...] = ("efficient", "fair", "priority")
+    if book.policy or len(book.demand) + len(book.offers) > _MOST_PREVIEWED:
+        policies = (book.policy or "efficient",)
+    return tuple(_preview(book, now, policy) for policy in policies)
+
+
+def _preview(book: Resource, now: datetime, policy: Policy) -> PolicySeen:
+    made = None
     with suppress(Rejection):  # of a rule that does not fit the book as it stands
-        return clear(book, now, book.policy or "efficient", book.payment_rule or "uniform")
-    return None
+        made = clear(book, now, policy, book.payment_rule or "uniform")
+    if made is None:
+        return PolicySeen(policy, Decimal(0), None)
+    return PolicySeen(policy, from_micros(made.traded), from_micros(made.price))
 
 
 def see_depth(book: Resource, now: datetime) -> tuple[SideSeen, SideSeen]:

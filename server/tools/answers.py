@@ -258,6 +258,7 @@ class Side(BaseModel):
     entries: int
     owners: int
     quantity: Number
+    mean_limit: Number | None = None
 
 
 class DemandPosted(BaseModel):
@@ -343,7 +344,10 @@ class ResourceSeen(BaseModel):
     offers: Side | None = None
     own: list[EntryRow] | None = None
     pools: list[Object] | None = None
-    preview: Object | None = None
+    demand_curve: list[Object] | None = None
+    offer_curve: list[Object] | None = None
+    preview: list[Object] | None = None
+    unmet: Number | None = None
     last_clearing: Object | None = None
     resources: list[BookRow] | None = None
     total: int | None = None

@@ -89,6 +89,7 @@ what each rule would have paid.
 
 ## Sharing resources
 `request_resources` posts demand with a limit per unit, `offer_resources` supply with an asking price per unit.
+`get_resource` shows the book: sums, curves in steps of three owners or more, and what clearing now would give.
 `aggregate_demand` clears both sides at one price: the allocation with the largest surplus, everybody within its
 limit; orders at the price share in proportion to quantity; payments in equal payments out. The price is the middle of
 what supports that: from the highest asking price accepted or limit left out, to the lowest limit accepted or asking

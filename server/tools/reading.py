@@ -3,25 +3,32 @@
 import json
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field, StringConstraints, WithJsonSchema
 
 from market_core.agent import Agent
 from market_core.auction import Auction
-from market_core.events import OutcomeReported, ResourceCleared
+from market_core.events import OutcomeReported
 from market_core.handle import States, agent_stream, auction_stream, resource_stream
 from market_core.observation import AgentSeen as CardSeen
-from market_core.observation import AuctionSeen, ResourceSeen, see_agent, see_auction, see_resource
+from market_core.observation import (
+    AuctionSeen,
+    ResourceSeen,
+    see_agent,
+    see_auction,
+    see_resource,
+)
 from market_core.rejections import Code, Rejection
 from market_core.terms import Model
-from market_core.values import Name, ObjectId, name_of, plain, shown, total
+from market_core.values import Name, ObjectId
 from server.ports import Found, Page, Query
 from server.projection import epoch, moment_of
 from server.tools import answers
 from server.tools.auction_views import auction_answer
+from server.tools.book_views import resource_answer
 from server.tools.registry import Call, reading
-from server.tools.resources import book_of, pool_row, side
+from server.tools.resources import book_of
 
 
 def _cursor(value: object) -> object:
@@ -213,75 +220,6 @@ async def get_resource(ask: GetResource, call: Call) -> tuple[BaseModel, str]:
         return see_resource(book_of(states, name), ask.agent, now)
 
     return resource_answer(await call.service.see([resource_stream(name)], view))
-
-
-def resource_answer(seen: ResourceSeen) -> tuple[answers.ResourceSeen, str]:
-    """Return the answer for a resource as seen."""
-    preview = None
-    if seen.price_now is not None:
-        preview = {
-            "clearing_price": answers.numbers(seen.price_now),
-            "quantity": answers.numbers(seen.tradable),
-        }
-    made = answers.ResourceSeen(
-        resource=seen.name,
-        unit=seen.unit or None,
-        whole=seen.whole,
-        policy=seen.policy,
-        payment_rule=seen.payment_rule,
-        demand=side(seen.demand),
-        offers=side(seen.offers),
-        own=[
-            answers.EntryRow(
-                id=e.entry_id,
-                kind=e.side,
-                left=e.left,
-                limit=e.limit,
-                minimum=e.minimum or None,
-                until=e.until,
-            )
-            for e in seen.own
-        ],
-        pools=[pool_row(pool) for pool in seen.pools[:20]] or None,
-        preview=preview,
-        last_clearing=_last(seen.last_clearing) if seen.last_clearing else None,
-    )
-    rows = [("demand", seen.demand), ("offers", seen.offers)]
-    text = [
-        f"Book of {name_of(seen.name)}"
-        + (f" in {seen.unit}" if seen.unit else "")
-        + (", whole units only" if seen.whole else "")
-        + (f", always cleared with policy {seen.policy}" if seen.policy else "")
-        + (f", payment_rule {seen.payment_rule}" if seen.payment_rule else "")
-        + ".",
-        answers.table(
-            ["side", "quantity", "entries", "owners"], ([n, s.quantity, s.entries, s.owners] for n, s in rows)
-        ),
-    ]
-    if preview:
-        text.append(f"Clearing now: {plain(seen.tradable)} at {answers.credits_text(seen.price_now)} each.")
-    elif seen.demand.entries and seen.offers.entries:
-        text.append("What clearing now would give is shown only with 3 owners on each side.")
-    text += [
-        f"In a pool until {pool['closes_at']}: {pool['quantity']} of {pool['owners']} owners, auction {pool['auction_id']}."
-        for pool in made.pools or ()
-    ]
-    if seen.last_clearing:
-        text.append(f"Last clearing: {json.dumps(made.last_clearing)}")
-    if made.own:
-        own = ([e.id, e.kind, e.left, e.limit, e.until] for e in made.own)
-        text.append("Yours:\n" + answers.table(["id", "kind", "left", "limit", "until"], own))
-    can = seen.demand.entries and seen.offers.entries
-    then = "aggregate_demand trades what fits." if can else "request_resources or offer_resources add to it."
-    return made, "\n".join(text) + f"\nNext: {then}"
-
-
-def _last(event: ResourceCleared) -> dict[str, Any]:
-    return {
-        "at": shown(event.at),
-        "clearing_price": answers.numbers(event.clearing_price),
-        "quantity": answers.numbers(total(fill.quantity for fill in event.allocations)),
-    }
 
 
 async def _list_resources(ask: GetResource, call: Call) -> tuple[BaseModel, str]:

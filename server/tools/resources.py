@@ -1,6 +1,7 @@
 """The tools for resources: request, offer, aggregate."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 
 from pydantic import BaseModel
 
@@ -22,9 +23,11 @@ def book_of(states: States, name: str) -> Resource:
     return book
 
 
-def side(seen: SideSeen) -> answers.Side:
+def side(seen: SideSeen, mean_limit: Decimal | None = None) -> answers.Side:
     """Return one side of a book as part of an answer."""
-    return answers.Side(entries=seen.entries, owners=seen.owners, quantity=seen.quantity)
+    return answers.Side(
+        entries=seen.entries, owners=seen.owners, quantity=seen.quantity, mean_limit=mean_limit
+    )
 
 
 def _depth(book: Resource, demand: SideSeen, offers: SideSeen) -> str:

@@ -1,5 +1,6 @@
 """Changing what an agent must not see never changes what it sees."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -94,11 +95,17 @@ def thin_book(limit, ask):
     return world
 
 
+def but_for_sums(seen):
+    """Leave out what is told of three owners or more together (test_curves says how)."""
+    return replace(seen, curves=((), ()), mean_limits=(None, None))
+
+
 @given(limits, limits, st.none() | limits, limits)
 def test_in_a_book_of_few_owners_no_limit_of_another_changes_what_is_seen(limit, ask, other_limit, other_ask):
     for viewer in ("", "me", "stranger"):
         one, other = thin_book(limit, ask), thin_book(other_limit, other_ask)
-        assert one.see_book(viewer) == other.see_book(viewer)
+        assert but_for_sums(one.see_book(viewer)) == but_for_sums(other.see_book(viewer))
+        assert one.see_book(viewer).curves[0] == ()  # demand of two owners
 
 
 @given(limits, st.none() | limits)
@@ -109,7 +116,7 @@ def test_in_any_book_no_limit_that_does_not_set_the_price_is_seen(one, other):
             world.request(agent, 1, 100)
             world.offer(f"seller-{agent}", 1, 50)
         world.request("d", 1, limit)  # at most 20, far from the 50 that is asked
-        return [world.see_book(viewer) for viewer in ("", "a", "seller-a", "x")]
+        return [but_for_sums(world.see_book(viewer)) for viewer in ("", "a", "seller-a", "x")]
 
     if other is not None:
         assert seen(one) == seen(other)
@@ -134,7 +141,9 @@ def test_a_price_is_seen_only_with_three_owners_on_each_side(buyers, sellers, sh
         world.offer(agent, 1, 4)
     quantity = D(min(2 * len(buyers), len(sellers)))
     # the demand is rationed, so the price would be its limit
-    assert world.see_book("a") == ResourceSeen(
+    seen = world.see_book("a")
+    assert bool(seen.previews) is shown
+    assert replace(but_for_sums(seen), previews=()) == ResourceSeen(
         name="gpu",
         unit="",
         whole=False,

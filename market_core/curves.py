@@ -1,0 +1,81 @@
+"""A book as curves that tell how much is wanted or offered at which price, and nobody's own limit."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+
+from market_core.book import Entry
+from market_core.values import from_micros, micros, owner_of
+
+FEWEST_OWNERS = 3
+"""A step, like every price before a clearing, is shown only where at least so many owners stand in it."""
+MOST_STEPS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """`quantity` units are wanted, or offered, up to this step; `unit_price` is the mean of the limits in it."""
+
+    quantity: Decimal
+    unit_price: Decimal
+
+
+def curve(entries: Sequence[Entry]) -> tuple[Step, ...]:
+    """Return demand from the highest limit down, or offers from the lowest ask up, in at most 10 steps.
+
+    Each step holds at least 3 owners and about a tenth of the quantity; its price is the mean of its owners'
+    limits, rounded to two digits, so that one more entry does not tell its own. Entries at any price bound nothing
+    and are left out; so are those at the end that are too few for a step of their own and join the one before.
+    """
+    limited = sorted(
+        (entry for entry in entries if entry.limit is not None),
+        key=lambda entry: (_rank(entry), entry.entry_id),
+    )
+    enough = sum(micros(entry.left) for entry in limited) // MOST_STEPS
+    steps: list[list[Entry]] = [[]]
+    for entry in limited:
+        if _full(steps[-1], enough):
+            steps.append([])
+        steps[-1].append(entry)
+    if not _owners(steps[-1]) >= FEWEST_OWNERS and len(steps) > 1:
+        last = steps.pop()
+        steps[-1] += last
+    if _owners(steps[-1]) < FEWEST_OWNERS:
+        return ()
+    made, so_far = [], 0
+    for step in steps:
+        so_far += sum(micros(entry.left) for entry in step)
+        made.append(Step(from_micros(so_far), _mean(step)))
+    return tuple(made)
+
+
+def mean_limit(entries: Sequence[Entry]) -> Decimal | None:
+    """Return the mean of the owners' limits, to two digits; None where too few owners have one."""
+    limited = [entry for entry in entries if entry.limit is not None]
+    return _mean(limited) if _owners(limited) >= FEWEST_OWNERS else None
+
+
+def _rank(entry: Entry) -> int:
+    limit = micros(entry.limit or Decimal(0))
+    return -limit if entry.side == "demand" else limit
+
+
+def _full(step: Sequence[Entry], enough: int) -> bool:
+    return _owners(step) >= FEWEST_OWNERS and sum(micros(entry.left) for entry in step) >= enough
+
+
+def _owners(entries: Sequence[Entry]) -> int:
+    return len({owner_of(entry.agent) for entry in entries})
+
+
+def _mean(entries: Sequence[Entry]) -> Decimal:
+    """Return the mean limit in credits, half-even to two digits; each owner counts once, however much it asks for."""
+    by_owner: dict[str, list[int]] = {}
+    for entry in entries:
+        by_owner.setdefault(owner_of(entry.agent), []).append(micros(entry.limit or Decimal(0)))
+    mean = round(
+        sum((Fraction(sum(limits), len(limits) * len(by_owner)) for limits in by_owner.values()), Fraction(0))
+    )
+    unit = 10 ** max(len(str(mean)) - 2, 0)
+    return from_micros(round(Fraction(mean, unit)) * unit)

@@ -1,0 +1,116 @@
+"""What an answer says of a resource's book: sums, curves, one's own entries, what clearing now would give."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from market_core.curves import Step
+from market_core.events import ResourceCleared
+from market_core.observation import PolicySeen, ResourceSeen
+from market_core.values import name_of, shown, total
+from server.tools import answers
+from server.tools.resources import pool_row, side
+
+
+def resource_answer(seen: ResourceSeen) -> tuple[answers.ResourceSeen, str]:
+    """Return the answer for a resource as seen."""
+    made = answers.ResourceSeen(
+        resource=seen.name,
+        unit=seen.unit or None,
+        whole=seen.whole,
+        policy=seen.policy,
+        payment_rule=seen.payment_rule,
+        demand=side(seen.demand, seen.mean_limits[0]),
+        offers=side(seen.offers, seen.mean_limits[1]),
+        demand_curve=_curve(seen.curves[0]) or None,
+        offer_curve=_curve(seen.curves[1]) or None,
+        own=[
+            answers.EntryRow(
+                id=e.entry_id,
+                kind=e.side,
+                left=e.left,
+                limit=e.limit,
+                minimum=e.minimum or None,
+                until=e.until,
+            )
+            for e in seen.own
+        ],
+        pools=[pool_row(pool) for pool in seen.pools[:20]] or None,
+        preview=[_preview_row(row) for row in seen.previews] or None,
+        unmet=total((seen.demand.quantity, -seen.tradable)) if seen.previews else None,
+        last_clearing=_last(seen.last_clearing) if seen.last_clearing else None,
+    )
+    text = [
+        f"Book of {name_of(seen.name)}"
+        + (f" in {seen.unit}" if seen.unit else "")
+        + (", whole units only" if seen.whole else "")
+        + (f", always cleared with policy {seen.policy}" if seen.policy else "")
+        + (f", payment_rule {seen.payment_rule}" if seen.payment_rule else "")
+        + ".",
+        answers.table(
+            ["side", "quantity", "entries", "owners", "mean limit"],
+            (
+                [name, seen_side.quantity, seen_side.entries, seen_side.owners, mean]
+                for name, seen_side, mean in zip(
+                    ("demand", "offers"), (seen.demand, seen.offers), seen.mean_limits, strict=True
+                )
+            ),
+        ),
+    ]
+    text += _curve_texts(made)
+    if made.preview:
+        heads = ["clearing now", "quantity", "clearing_price"]
+        text.append(
+            answers.table(
+                heads, ([r["policy"], r["quantity"], r.get("clearing_price")] for r in made.preview)
+            )
+        )
+    elif seen.demand.entries and seen.offers.entries:
+        text.append("What clearing now would give is shown only with 3 owners on each side.")
+    text += [
+        f"In a pool until {pool['closes_at']}: {pool['quantity']} of {pool['owners']} owners, auction {pool['auction_id']}."
+        for pool in made.pools or ()
+    ]
+    if seen.last_clearing:
+        text.append(f"Last clearing: {json.dumps(made.last_clearing)}")
+    if made.own:
+        own = ([e.id, e.kind, e.left, e.limit, e.until] for e in made.own)
+        text.append("Yours:\n" + answers.table(["id", "kind", "left", "limit", "until"], own))
+    can = seen.demand.entries and seen.offers.entries
+    then = "aggregate_demand trades what fits." if can else "request_resources or offer_resources add to it."
+    return made, "\n".join(text) + f"\nNext: {then}"
+
+
+def _curve_texts(made: answers.ResourceSeen) -> list[str]:
+    """Return the curves as lines: how much is wanted from a price on, and offered up to one."""
+    texts = []
+    for curve, said, each in (
+        (made.demand_curve, "Wanted in all", "at about {unit_price} or more"),
+        (made.offer_curve, "Offered in all", "at about {unit_price} or less"),
+    ):
+        if curve:
+            points = (f"{point['quantity']} {each.format(**point)}" for point in curve)
+            texts.append(f"{said}: {', '.join(points)}.")
+    return texts
+
+
+def _curve(steps: Sequence[Step]) -> list[dict[str, Any]]:
+    return [
+        {"quantity": answers.numbers(step.quantity), "unit_price": answers.numbers(step.unit_price)}
+        for step in steps
+    ]
+
+
+def _preview_row(row: PolicySeen) -> dict[str, Any]:
+    told = {"policy": row.policy, "quantity": answers.numbers(row.quantity)}
+    if row.clearing_price is not None:
+        told["clearing_price"] = answers.numbers(row.clearing_price)
+    return told
+
+
+def _last(event: ResourceCleared) -> dict[str, Any]:
+    return {
+        "at": shown(event.at),
+        "clearing_price": answers.numbers(event.clearing_price),
+        "quantity": answers.numbers(total(fill.quantity for fill in event.allocations)),
+    }
