@@ -121,7 +121,7 @@ def _(command: SubmitBid, auction: Auction, facts: Facts, provider: Agent) -> li
     if owner_of(command.agent) == owner_of(terms.buyer):
         raise Rejection(Code.OWN_AUCTION)
     if owner_of(command.agent) in terms.excluded:
-        raise Rejection(Code.BOTH_SIDES)
+        raise Rejection(Code.POOL_MEMBER)
     if terms.invite and command.agent not in terms.invite:
         raise Rejection(Code.NOT_INVITED)
     if auction.award is not None and auction.award.winners and terms.schedule is not None:
@@ -324,6 +324,8 @@ def _cancel(command: Withdraw, auction: Auction, facts: Facts) -> list[Event]:
 
 
 def _check_buyer(command: Command, auction: Auction) -> None:
+    if auction.terms.pool and auction.closes_at is not None:
+        raise Rejection(Code.POOL_DECIDES, closes_at=shown(auction.closes_at))
     if command.agent != auction.terms.buyer:
         raise Rejection(Code.NOT_THE_BUYER)
 

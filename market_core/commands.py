@@ -388,7 +388,7 @@ class OfferResources(Command):
         Field(
             strict=False,
             max_length=20,
-            description="[{from_quantity, unit_price}]: a lower price for all once so much is sold",
+            description="[{from_quantity, unit_price}]: a lower least price once so much is sold; for policy efficient",
         ),
         WithJsonSchema({"type": "array", "items": {"type": "object"}}),
     ] = ()
@@ -442,7 +442,7 @@ class AggregateDemand(Command):
     closes_in: Annotated[Duration | None, Field(description="auction: seconds")] = None
     threshold: Annotated[
         Threshold | None,
-        Field(description="auction: {owners, quantity} below which it lapses"),
+        Field(description="auction: {owners, quantity} at its end, or it lapses"),
         WithJsonSchema({"type": "object"}),
     ] = None
     sharing: Annotated[
@@ -454,7 +454,7 @@ class AggregateDemand(Command):
         if self.via == "offers":
             for name in ("closes_in", "threshold", "sharing"):
                 if getattr(self, name) is not None:
-                    raise wrong(name, "is for via auction")
+                    raise wrong(name, "works with via auction only")
             if self.payment_rule == "pay_as_bid":
                 raise wrong("payment_rule", "must be uniform or mcafee via offers")
             return self
@@ -463,7 +463,9 @@ class AggregateDemand(Command):
         if self.closes_in is None:
             raise wrong("closes_in", "is required via auction: suppliers need time to bid")
         if self.policy is not None:
-            raise wrong("policy", "is for via offers: an auction serves whom it is worth most")
+            raise wrong(
+                "policy", "works with via offers only; an auction serves those to whom it is worth most"
+            )
         if self.payment_rule == "mcafee":
             raise wrong("payment_rule", "must be pay_as_bid or uniform via auction")
         return self

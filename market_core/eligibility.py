@@ -79,7 +79,7 @@ def sold(command: SubmitBid, terms: AuctionCreated) -> UnitTerms | None:
     elif command.lots or command.at_most is not None:
         field = "lots" if command.lots else "at_most"
         raise Rejection(Code.FIELD_DOES_NOT_FIT, field=field, why="it has no lots")
-    if terms.quantity == 1:
+    if terms.quantity == 1 and not terms.pool:
         if command.quantity is None and command.min_quantity == 1 and not command.tiers:
             return None
         said = (

@@ -75,7 +75,7 @@ class AuctionCreated:
         if self.lots:
             return "lots"
         # With one winner vcg is the case of one unit: the buyer's max_price is the outside option.
-        return "units" if self.quantity > 1 or self.payment_rule == "vcg" else "single"
+        return "units" if self.quantity > 1 or self.pool or self.payment_rule == "vcg" else "single"
 
 
 @dataclass(frozen=True, slots=True)
@@ -390,6 +390,7 @@ class PoolCleared:
     auction_id: str
     price: Decimal
     allocations: tuple[Fill, ...]
+    suppliers: tuple[Fill, ...]
     left_out: tuple[LeftOut, ...]
     total: Decimal
     surplus_quantity: Decimal

@@ -16,7 +16,7 @@ from market_core import awards, together
 from market_core.agent import Agent
 from market_core.auction import Auction, bids_of, status_at
 from market_core.awards import final_ranking, offer, place
-from market_core.book import Entry, Resource, Sums, live, over
+from market_core.book import Entry, Resource, Sums, live, members, over
 from market_core.clearings import clear
 from market_core.curves import FEWEST_OWNERS, Step, curve, mean_limit
 from market_core.events import (
@@ -328,7 +328,7 @@ def see_resource(book: Resource, viewer: str, now: datetime) -> ResourceSeen:
         clearings=book.clearings,
         policy=book.policy,
         payment_rule=book.payment_rule,
-        pools=tuple(replace(pool, members=()) for pool in book.pools.values()),
+        pools=tuple(_pool(book, pool) for pool in book.pools.values()),
         curves=(curve(demand), curve(offers)),
         mean_limits=(mean_limit(demand), mean_limit(offers)),
         previews=previews,
@@ -342,6 +342,13 @@ def _public(event: ResourceCleared) -> ResourceCleared:
         allocations=tuple(replace(fill, saving=None) for fill in event.allocations),
         suppliers=tuple(replace(fill, saving=None) for fill in event.suppliers),
     )
+
+
+def _pool(book: Resource, pool: PoolOpened) -> PoolOpened:
+    """Return a pool with the demand and owners that are still in it, without naming them."""
+    inside = members(book, pool.pool_id)
+    owners = len({owner_of(entry.agent) for entry in inside})
+    return replace(pool, members=(), owners=owners, quantity=total(entry.left for entry in inside))
 
 
 def _previews(book: Resource, now: datetime) -> tuple[PolicySeen, ...]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 
 from market_core.auction import Auction, binding, deadline_passed
 from market_core.awards import ranking
@@ -62,7 +63,13 @@ def open_pool(command: AggregateDemand, book: Resource, facts: Facts) -> tuple[l
     closes_at = facts.now + timedelta(microseconds=micros(command.closes_in))
     joined = sorted(free(book.demand.values(), closes_at), key=lambda entry: (entry.agent, entry.entry_id))
     if not joined:
-        raise Rejection(Code.NOTHING_TO_CLEAR, why="there is no demand in the book that can wait so long")
+        pooled = any(entry.pool for entry in book.demand.values())
+        why = (
+            "all demand is in a pool already"
+            if pooled
+            else "there is no demand in the book that can wait so long"
+        )
+        raise Rejection(Code.NOTHING_TO_CLEAR, why=why)
     asked, owners = total(entry.left for entry in joined), {owner_of(entry.agent) for entry in joined}
     threshold = command.threshold or Threshold()
     if len(joined) > pooling.MOST_MEMBERS or asked > MOST_UNITS:
@@ -148,7 +155,7 @@ def settle(auction: Auction, book: Resource, facts: Facts) -> tuple[list[Event],
     won = _winners(problem, made, bids)
     return (
         [*closing, _awarded(auction, made, won, facts)],
-        [_cleared(replace(opened, sharing=sharing), joined, made, shares, facts)],
+        [_cleared(replace(opened, sharing=sharing), joined, made, shares, won, facts)],
     )
 
 
@@ -244,7 +251,12 @@ def _proof(made: PoolAward) -> Proof:
 
 
 def _cleared(
-    opened: PoolOpened, joined: Sequence[Entry], made: PoolAward, shares: Shares, facts: Facts
+    opened: PoolOpened,
+    joined: Sequence[Entry],
+    made: PoolAward,
+    shares: Shares,
+    won: Sequence[Winner],
+    facts: Facts,
 ) -> PoolCleared:
     rows = list(zip(joined, made.served, shares.payments, made.reasons, strict=True))
     fills = [
@@ -268,6 +280,7 @@ def _cleared(
         opened.auction_id,
         from_micros(made.price),
         tuple(fills),
+        tuple(Fill(winner.bid_id, winner.agent, Decimal(winner.quantity), winner.payment) for winner in won),
         tuple(left_out),
         from_micros(made.total),
         from_micros(made.surplus_quantity),

@@ -31,6 +31,8 @@ class Code(StrEnum):
     NOT_YOUR_ENTRY = "not_your_entry"
     OWN_AUCTION = "own_auction"
     BOTH_SIDES = "both_sides"
+    POOL_DECIDES = "pool_decides"
+    POOL_MEMBER = "pool_member"
     NOT_INVITED = "not_invited"
     OWNER_BIDS_ALREADY = "owner_bids_already"
     # state
@@ -49,6 +51,7 @@ class Code(StrEnum):
     LEADING_BID = "leading_bid"
     ENTRY_GONE = "entry_gone"
     POOL_CLOSED = "pool_closed"
+    IN_A_POOL = "in_a_pool"
     RESOURCE_IN_USE = "resource_in_use"
     NOTHING_TO_CLEAR = "nothing_to_clear"
     # time
@@ -158,6 +161,14 @@ WORDS: Mapping[Code, Words] = {
         "{other}, an agent of your owner, has a bid here; where several bids win together an owner bids through one agent",
         "bid as {other}, or withdraw its bids first",
     ),
+    Code.POOL_DECIDES: Words(
+        "this auction buys for a pool: the market itself decides it, at {closes_at}",
+        "inbox tells what came of it; a member leaves by withdrawing its demand",
+    ),
+    Code.POOL_MEMBER: Words(
+        "an agent of your owner had demand in this pool when it was opened, so no agent of it can supply it",
+        "list_auctions with status open shows where you can bid",
+    ),
     Code.NOT_INVITED: Words(
         "this auction is open only to invited agents", "list_auctions shows others you can bid on"
     ),
@@ -208,6 +219,10 @@ WORDS: Mapping[Code, Words] = {
     ),
     Code.ENTRY_GONE: Words(
         "nothing is left of it: it was {status}", "inbox lists what you still have posted"
+    ),
+    Code.IN_A_POOL: Words(
+        "this demand is in a pool until {closes_at}, as it was when the pool was opened",
+        "withdraw it, which leaves the pool, and post a new one; or stay in, and nobody pays above its limit",
     ),
     Code.POOL_CLOSED: Words(
         "the pool that your demand is in closed at {closes_at}, and is being decided",
@@ -346,7 +361,7 @@ WORDS: Mapping[Code, Words] = {
     ),
     Code.NOT_TOGETHER: Words(
         "these auctions cannot be decided together: {why}",
-        "award each by itself, or leave out of together_with those that differ",
+        "award each by itself, or leave those that do not fit out of together_with",
     ),
     Code.TOO_MANY_ENTRIES: Words(
         "an owner may have at most {limit} open entries on each side of a resource",

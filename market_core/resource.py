@@ -196,6 +196,8 @@ def _check_mine(entry_id: str, agent: str, book: Resource, facts: Facts, move: s
         raise Rejection(Code.ENTRY_GONE, status=status)
     if entry is not None and entry.pool and book.pools[entry.pool].closes_at <= facts.now:
         raise Rejection(Code.POOL_CLOSED, closes_at=shown(book.pools[entry.pool].closes_at))
+    if entry is not None and entry.pool and move == "replace":
+        raise Rejection(Code.IN_A_POOL, closes_at=shown(book.pools[entry.pool].closes_at))
 
 
 @decide.register
@@ -206,7 +208,12 @@ def _(command: AggregateDemand, book: Resource, facts: Facts, owner: Agent | Non
     policy, rule = chosen(command.policy, command.payment_rule, book)
     for side, entries in (("demand", book.demand), ("offer", book.offers)):
         if not free(entries.values(), facts.now):
-            raise Rejection(Code.NOTHING_TO_CLEAR, why=f"there is no {side} in the book{_cleared(book)}")
+            pooled = (
+                f"all {side} is in a pool"
+                if live(entries.values(), facts.now)
+                else f"there is no {side} in the book"
+            )
+            raise Rejection(Code.NOTHING_TO_CLEAR, why=f"{pooled}{_cleared(book)}")
     made = clearings.clear(book, facts.now, policy, rule)
     if made is None:
         raise Rejection(Code.NOTHING_TO_CLEAR, why=_why_nothing(book, facts.now))

@@ -197,7 +197,8 @@ def _(event: AuctionAwarded, auction: Auction) -> list[Projected]:
     rows: list[Projected] = [_row(auction)]
     for agent in dict.fromkeys(winner.agent for winner in event.winners):
         paid = total(winner.payment for winner in event.winners if winner.agent == agent)
-        rows.append(_award_row(auction, agent, plain(paid), "to_deliver"))
+        # What a pool has bought is delivered to its members, and nobody reports on it.
+        rows.append(_award_row(auction, agent, plain(paid), "pooled" if auction.terms.pool else "to_deliver"))
         rows.append(_tell(auction, event.at, agent, "bid_won", buyer))
     kind = "auction_awarded" if event.winners else "auction_unsold"
     rows.append(_tell(auction, event.at, auction.terms.auction_id, kind, buyer))
@@ -358,7 +359,36 @@ def _(event: PoolCleared, book: Resource) -> list[Projected]:
         entry = entry_of(book, fill.entry_id)
         rows.append(_entry_row(book, entry) if entry else _ended_row(book, fill.entry_id))
         rows.append(_receipt(book, event, fill))
-    return [*rows, *(_left_out(book, event, left) for left in event.left_out)]
+    rows += [_left_out(book, event, left) for left in event.left_out]
+    return [*rows, *_who_deals_with_whom(book, event)]
+
+
+def _who_deals_with_whom(book: Resource, event: PoolCleared) -> list[Projected]:
+    """Return what members and suppliers of a pool must know of each other to deliver."""
+    takers = _listed(f"{fill.agent} {plain(fill.quantity)}" for fill in event.allocations)
+    sellers = _listed(f"{fill.agent} {plain(fill.quantity)}" for fill in event.suppliers)
+    spare = ""
+    if event.surplus_quantity:
+        spare = f"; {plain(event.surplus_quantity)} more were bought, as that costs less, and are allocated to nobody"
+    return [
+        *(
+            _pool_notice(book, event, fill.agent, "pool_supply", f"deliver to {takers}{spare}")
+            for fill in event.suppliers
+        ),
+        *(
+            _pool_notice(book, event, agent, "pool_bought", f"from {sellers}{spare}")
+            for agent in dict.fromkeys(fill.agent for fill in event.allocations)
+        ),
+    ]
+
+
+_LISTED = 50  # agents named in a notice
+
+
+def _listed(texts: Iterable[str]) -> str:
+    first = list(texts)
+    more = f" and {len(first) - _LISTED} more" if len(first) > _LISTED else ""
+    return f"{', '.join(first[:_LISTED])}{more}"
 
 
 @_resource.register
@@ -368,7 +398,7 @@ def _(event: PoolLapsed, book: Resource) -> list[Projected]:
 
 
 def _pool_notice(
-    book: Resource, event: PoolOpened | PoolLapsed, topic: str, kind: str, why: str = ""
+    book: Resource, event: PoolOpened | PoolCleared | PoolLapsed, topic: str, kind: str, why: str = ""
 ) -> Notice:
     by = event.by if isinstance(event, PoolOpened) else MARKET
     told = {"at": shown(event.at), "resource": book.name, "why": why}
@@ -383,7 +413,9 @@ def _left_out(book: Resource, event: ResourceCleared | PoolCleared, left: LeftOu
 def _receipt(book: Resource, event: ResourceCleared | PoolCleared, fill: Fill) -> Notice:
     """Return what one agent got or sold, for it alone: its saving tells its limit."""
     supplier = fill.entry_id.startswith("off_")
-    price = event.price if isinstance(event, PoolCleared) else event.clearing_price
+    price = event.clearing_price if isinstance(event, ResourceCleared) else None
+    if isinstance(event, PoolCleared) and event.sharing == "uniform":
+        price = event.price
     if supplier and isinstance(event, ResourceCleared) and event.offer_price is not None:
         price = event.offer_price
     told = {
@@ -391,7 +423,7 @@ def _receipt(book: Resource, event: ResourceCleared | PoolCleared, fill: Fill) -
         "resource": book.name,
         "entry": fill.entry_id,
         "quantity": plain(fill.quantity),
-        "unit_price": plain(price),
+        "unit_price": None if price is None else plain(price),
         "payment": plain(fill.payment),
         "reason": fill.reason,
         "saving": None if fill.saving is None else plain(fill.saving),

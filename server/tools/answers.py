@@ -49,7 +49,7 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def cell(value: object) -> str:
-    """Return a value as the text of one cell: one line, at most 80 characters, no separator of ours."""
+    """Return a value as the text of one cell: one line, at most 160 characters, no separator of ours."""
     match value:
         case None | "":
             return "-"
@@ -58,7 +58,7 @@ def cell(value: object) -> str:
         case datetime():
             return shown(value)
     text = " ".join(str(value).replace("|", "/").split())
-    return text if len(text) <= 80 else text[:79] + "…"
+    return text if len(text) <= 160 else text[:159] + "…"
 
 
 _Row = TypeVar("_Row", bound=BaseModel)

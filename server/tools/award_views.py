@@ -75,7 +75,7 @@ def together_answer(auctions: Sequence[Auction]) -> tuple[answers.Awarded, str]:
         lines.append(f"Unsold, without a bid: {some(unsold)}.")
     then = "when work is delivered, report_outcome for its auction." if winners else ""
     if left:
-        then += f"{' ' if then else ''}award {left[0]} again when its bidders have finished something, or by itself."
+        then += f"{' ' if then else ''}award {left[0]} again when its bidders have finished something, or by itself, which overrides max_concurrent."
     return made, "\n".join(lines) + f"\nNext: {then or 'create_auction again for what is unsold.'}"
 
 
@@ -90,12 +90,14 @@ def together_rows(winners: Sequence[Winner]) -> list[answers.WinnerRow]:
 
 
 def _why_together(auctions: Sequence[Auction], left: Sequence[str]) -> str:
-    why = "Within what each provider takes at a time, no other choice of winners has a lower total score"
+    why = "Within what each provider takes at a time, no other choice of winners has a lower total score."
     if len({auction.terms.priority for auction in auctions}) > 1:
-        why += ", the higher priority first"
-    why = f"{why}."
+        why = (
+            "Decided priority by priority, each within what providers take at a time and at its lowest total score: a "
+            "lower priority never makes a higher one dearer, and may stay without a winner."
+        )
     if left:
-        why += " For the others no bidder has capacity left that is not better used, or max_price is less than any score."
+        why += " For the others every bidder is at its limit or better used, or leaving it costs less (max_price)."
     rule = auctions[0].terms.payment_rule
     paid = (
         "its cost"
@@ -249,7 +251,7 @@ def _set_payment_reason(auction: Auction) -> str:
     assert decided is not None  # asked only of awarded auctions
     match decided.payment_rule or auction.terms.payment_rule:
         case "uniform":
-            return "uniform: every unit is paid what the first unit left out asked, at most max_price."
+            return "uniform: every unit is paid what the first unit left out asked (it may be a winner's own), at most max_price."
         case "vcg":
             return "vcg: each winner is paid its cost and what the others would cost more without it."
         case "core":

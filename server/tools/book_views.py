@@ -84,13 +84,10 @@ def resource_answer(seen: ResourceSeen) -> tuple[answers.ResourceSeen, str]:
 def _curve_texts(made: answers.ResourceSeen) -> list[str]:
     """Return the curves as lines: how much is wanted from a price on, and offered up to one."""
     texts = []
-    for curve, said, each in (
-        (made.demand_curve, "Wanted in all", "at about {unit_price} or more"),
-        (made.offer_curve, "Offered in all", "at about {unit_price} or less"),
-    ):
+    for curve, said in ((made.demand_curve, "Demand"), (made.offer_curve, "Offers")):
         if curve:
-            points = (f"{point['quantity']} {each.format(**point)}" for point in curve)
-            texts.append(f"{said}: {', '.join(points)}.")
+            points = (f"{point['quantity']} ({point['unit_price']})" for point in curve)
+            texts.append(f"{said} in steps, quantity so far (mean limit of the step): {', '.join(points)}.")
     return texts
 
 

@@ -94,7 +94,7 @@ what each rule would have paid.
 limit; orders at the price share in proportion to quantity; payments in equal payments out. The price is the middle of
 what supports that: from the highest asking price accepted or limit left out, to the lowest limit accepted or asking
 price left out. Demand without max_unit_price bounds nothing. With `min_quantity` (equal to quantity: all or nothing) and
-an offer's `tiers` (a lower price for all once so much is sold) members and tier are chosen together; somebody may then be
+an offer's `tiers` (a lower least price once so much is sold; under policy efficient) members and tier are chosen together; somebody may then be
 left out although the price suits it, and is told so.
 `policy` says who comes first: `efficient` (default: to whom it is worth most), `fair` (owners share equally by weight, at
 the lowest asking price that covers the demand), `priority` (higher first). Priority and weight are granted to owners by

@@ -70,9 +70,11 @@ _NEWS: dict[str, tuple[str, str]] = {
     "offer_lapsed": ("your offer lapsed", "offer_resources posts it again"),
     "demand_allocated": ("your demand was allocated", "get_resource shows what is left of it"),
     "offer_sold": ("your offer sold", "get_resource shows what is left of it"),
+    "pool_supply": ("your bid supplies a pool", "get_auction shows what you are paid"),
+    "pool_bought": ("your pool has bought", "nothing; what you pay is in your receipt"),
     "demand_pooled": (
         "your demand is in a pool: one auction for all of it; nobody pays above its limit",
-        "nothing; withdraw your demand to leave before it closes",
+        "nothing; withdraw your demand to leave before it closes. Your owner cannot supply it",
     ),
     "pool_opened": (
         "demand for a resource you trade in is bought in one auction",
@@ -234,7 +236,13 @@ def _news(posted: Sequence[Posted], agent: str, *, newest: bool) -> tuple[list[a
 
 
 def _same(item: Posted) -> tuple[str, str, int]:
-    own_amounts = item.notice.kind in ("demand_allocated", "offer_sold", "left_out")
+    own_amounts = item.notice.kind in (
+        "demand_allocated",
+        "offer_sold",
+        "left_out",
+        "pool_supply",
+        "pool_bought",
+    )
     return item.notice.kind, item.notice.ref, item.position if own_amounts else 0
 
 
@@ -247,7 +255,7 @@ def _amounts(body: dict[str, Any]) -> str:
     if body.get("unit_price"):
         told += f" ({body['unit_price']} each)"
     if body.get("saving"):
-        told += f", {body['saving']} better than your own limit"
+        told += f", {body['saving']} better than your limit"
     return told + because
 
 

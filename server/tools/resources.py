@@ -1,7 +1,8 @@
 """The tools for resources: request, offer, aggregate."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from types import MappingProxyType
 
 from pydantic import BaseModel
 
@@ -191,10 +192,17 @@ def _fill_row(fill: events.Fill, name: str) -> answers.Object:
     return row | ({"reason": fill.reason} if fill.reason else {})
 
 
-def _fill_table(heads: list[str], rows: Sequence[answers.Object]) -> str:
+_NO_MORE = {"rationed": "no more was wanted at this price"}
+
+
+def _fill_table(
+    heads: list[str], rows: Sequence[answers.Object], words: Mapping[str, str] = MappingProxyType({})
+) -> str:
+    def because(reason: str) -> str:
+        return words.get(reason) or because_of(reason)
+
     return answers.table(
-        heads,
-        ([r["agent"], r["quantity"], r["payment"], because_of(str(r.get("reason", "")))] for r in rows),
+        heads, ([r["agent"], r["quantity"], r["payment"], because(str(r.get("reason", "")))] for r in rows)
     )
 
 
@@ -204,7 +212,7 @@ def _clearing_text(made: answers.Clearing) -> str:
         f"{plain(made.total_payment)} in all; unmet demand {plain(made.unmet)}."
     )
     gets = _fill_table(["gets", "quantity", "pays", "got less because"], made.allocations)
-    sells = _fill_table(["sells", "quantity", "receives", "sold less because"], made.suppliers)
+    sells = _fill_table(["sells", "quantity", "receives", "sold less because"], made.suppliers, _NO_MORE)
     cut = made.allocated > len(made.allocations) or made.sold > len(made.suppliers)
     more = f"\nShown: {len(made.allocations)} of {made.allocated} demands, {len(made.suppliers)} of {made.sold} offers."
     out = "".join(
@@ -215,7 +223,7 @@ def _clearing_text(made: answers.Clearing) -> str:
 
 
 _WHY = {
-    "efficient": "efficient: limits above the price come first, those at it share in proportion; asks likewise.",
+    "efficient": "efficient: what is worth most together, minimums kept; at the price itself orders share in proportion.",
     "fair": "fair: owners whose limit reaches the price share what is offered up to it, equally by weight.",
     "priority": "priority: the higher priority comes first; within one, equal shares by weight.",
 }
@@ -226,7 +234,7 @@ _BECAUSE = {
     "no_supply": "nothing was left when its turn came",
     "out_of_price": "its limit does not reach the price",
     "no_bids": "nobody offered to supply",
-    "cost_of_more": "more would have cost more than it is worth",
+    "cost_of_more": "serving it would have cost the members more than it is worth",
 }
 
 

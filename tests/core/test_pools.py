@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from market_core import Code, Rejection
-from market_core.commands import AggregateDemand, Lapse, SubmitBid, Withdraw
+from market_core.commands import AggregateDemand, Lapse, RequestResources, SubmitBid, Withdraw
 from market_core.events import AuctionAwarded, Fill, PoolCleared, PoolLapsed, PoolOpened
 from market_core.terms import Threshold, Tier
 from tests.core.world import NOON, World, later, replayed
@@ -132,7 +132,28 @@ def test_owners_of_members_do_not_supply_their_own_pool():
     world = World()
     world.request("acme/a", 2, 5)
     auction_id = pooled(world)
-    assert world.refused(SubmitBid(agent="acme/b", auction_id=auction_id, cost=1)) == Code.BOTH_SIDES
+    assert world.refused(SubmitBid(agent="acme/b", auction_id=auction_id, cost=1)) == Code.POOL_MEMBER
+
+
+def test_pooled_demand_is_withdrawn_not_replaced_and_a_look_shows_who_is_left():
+    world = World()
+    mine, _ = world.request("a", 2, 5), world.request("b", 3, 5)
+    pooled(world)
+    again = RequestResources(agent="a", resource="gpu", quantity=1, replaces=mine)
+    assert world.refused(again) == Code.IN_A_POOL
+    world.withdraw("a", mine)
+    (pool,) = world.see_book().pools
+    assert (pool.quantity, pool.owners, pool.members) == (D(3), 1, ())
+
+
+def test_less_than_a_unit_is_bought_as_one_and_the_rest_is_told():
+    world = World()
+    world.request("a", "0.5", 9)
+    auction_id = pooled(world)
+    world.bid(auction_id, "s", 4, quantity=10)
+    event = settled(world, auction_id)
+    assert (event.allocations[0].payment, event.surplus_quantity) == (D(4), D("0.5"))
+    assert [(fill.agent, fill.quantity, fill.payment) for fill in event.suppliers] == [("s", D(1), D(4))]
 
 
 def test_what_cannot_be_pooled_is_refused():
@@ -229,4 +250,7 @@ def test_a_pool_closes_even_where_nobody_may_decide_it():
     auction_id = pooled(world)
     with pytest.raises(Rejection) as refused:
         world.award(auction_id, agent="a")
-    assert refused.value.code == Code.NOT_THE_BUYER
+    assert (refused.value.code, refused.value.facts) == (
+        Code.POOL_DECIDES,
+        {"closes_at": "2026-11-23T12:01:00Z"},
+    )

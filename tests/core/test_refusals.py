@@ -441,6 +441,28 @@ def pool_closed():
     return world.refusal(Withdraw(agent="a", id=mine))
 
 
+def a_pool():
+    world = World()
+    mine = world.request("a/x", 2)
+    asked = AggregateDemand(agent="c", resources=["gpu"], via="auction", closes_in=60)
+    return world, mine, world.do(asked).events["resource/gpu"][0].auction_id
+
+
+def in_a_pool():
+    world, mine, _ = a_pool()
+    return world.refusal(RequestResources(agent="a/x", resource="gpu", quantity=1, replaces=mine))
+
+
+def pool_decides():
+    world, _, auction_id = a_pool()
+    return world.refusal(AwardAuction(agent="c", auction_id=auction_id))
+
+
+def pool_member():
+    world, _, auction_id = a_pool()
+    return world.refusal(SubmitBid(agent="a/y", auction_id=auction_id, cost=1))
+
+
 def owner_bids_already():
     world, auction_id = for_lots()
     world.bid(auction_id, "acme/a", 1, lots=["roof"])
@@ -583,6 +605,9 @@ CASES = [
     ),
     (threshold_not_met, Code.THRESHOLD_NOT_MET, {"quantity": "2", "owners": 1}),
     (pool_closed, Code.POOL_CLOSED, {"closes_at": "2026-11-23T12:01:00Z"}),
+    (in_a_pool, Code.IN_A_POOL, {"closes_at": "2026-11-23T12:01:00Z"}),
+    (pool_decides, Code.POOL_DECIDES, {"closes_at": "2026-11-23T12:01:00Z"}),
+    (pool_member, Code.POOL_MEMBER, {}),
     (above_grant, Code.ABOVE_GRANT, {"field": "priority", "granted": "3"}),
     (fixed_by_operator, Code.FIXED_BY_OPERATOR, {"field": "policy", "fixed": "fair"}),
     (

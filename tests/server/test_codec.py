@@ -178,6 +178,7 @@ ONE_OF_EACH = [
         "auc_t1",
         D("2.9"),
         (FILL,),
+        (events.Fill("bid_t1_t2", "sue", D(3), D("7.25")),),
         (events.LeftOut("dem_gpu_t9", "bob", "minimum"),),
         D("7.25"),
         D("0.5"),

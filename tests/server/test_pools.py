@@ -46,7 +46,7 @@ async def test_five_members_buy_together_and_everybody_has_a_receipt():
         )
         assert (
             await shop.refused("submit_bid", agent="ann/x", auction_id=pool["auction_id"], cost=1)
-            == "both_sides"
+            == "pool_member"
         )
         shop.clock.wait(60)
         await shop.service.execute(Lapse(stream=f"auction/{pool['auction_id']}"), said)
@@ -59,10 +59,16 @@ async def test_five_members_buy_together_and_everybody_has_a_receipt():
         told = {row["what"]: row["why"] for row in (await shop.ask("inbox", agent="ann"))["news"]}
         assert (
             told["demand_allocated"]
-            == "your demand was allocated: 40 for 160 credits (4 each), 80 better than your own limit"
+            == "your demand was allocated: 40 for 160 credits (4 each), 80 better than your limit"
         )
         told = {row["what"]: row["why"] for row in (await shop.ask("inbox", agent="dan"))["news"]}
         assert told["left_out"] == "your entry was left out of a clearing; its limit does not reach the price"
+        told = {row["what"]: row["why"] for row in (await shop.ask("inbox", agent="ann"))["news"]}
+        assert told["pool_bought"] == "your pool has bought: from s 110"
+        inbox = await shop.ask("inbox", agent="s")
+        told = {row["what"]: row["why"] for row in inbox["news"]}
+        assert told["pool_supply"] == "your bid supplies a pool: deliver to ann 40, bea 30, cem 20, eve 20"
+        assert (inbox["to_deliver"], inbox.get("credits_due", 0)) == ([], 0)
         text = await shop.text("get_auction", agent="t", auction_id=pool["auction_id"])
         assert "what would have won was not computed" in text
         assert "pools" not in await shop.ask("get_resource", resource="gpu-hours")

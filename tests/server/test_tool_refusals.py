@@ -68,6 +68,11 @@ async def a_busy_market(shop: Shop) -> dict[str, str]:
         "demand_id"
     ]
     await shop.ask("aggregate_demand", agent="p", resources=["seats"], via="auction", closes_in=60)
+    ids["waiting"] = (await shop.ask("request_resources", agent="q", resource="desks", quantity=1))[
+        "demand_id"
+    ]
+    pool = await shop.ask("aggregate_demand", agent="p", resources=["desks"], via="auction", closes_in=900)
+    ids["pool"] = pool["auction_id"]
     rule = {"start": 1, "step": 1, "every": 10}
     for name in ("dutch", "taken"):
         ids[name] = await shop.create(format="dutch", schedule=rule, max_price=10)
@@ -144,6 +149,9 @@ CALLS = {
         'agent=p resources=["gpu"] via=auction closes_in=9 threshold={{"owners":9}}',
     ): "threshold_not_met",
     ("withdraw", "agent=p id={pooled}"): "pool_closed",
+    ("request_resources", "agent=q resource=desks quantity=1 replaces={waiting}"): "in_a_pool",
+    ("award", "agent=p auction_id={pool}"): "pool_decides",
+    ("submit_bid", "agent=q auction_id={pool} cost=1"): "pool_member",
     ("award", "agent=buyer auction_id={conflicting}"): "constraints_conflict",
     ("award", 'agent=buyer auction_id={closed} together_with=["{conflicting}"]'): "not_together",
     ("preview_award", 'agent=buyer auction_id={closed} together_with=["{conflicting}"]'): "not_together",
