@@ -53,6 +53,7 @@ class Auction:
     bidder_for: dict[str, str] = field(default_factory=dict)  # the last agent that bid for each owner
     extended_to: datetime | None = None
     extensions: int = 0
+    asks_of_card: bool = False  # as its terms say
     final: tuple[BidSubmitted, ...] | None = field(default=None, compare=False, repr=False)
     """What `awards.final_ranking` remembers."""
     prepared: tuple[Facts, list[Event]] | None = field(default=None, compare=False, repr=False)
@@ -122,7 +123,7 @@ def evolve(auction: Auction, event: Event) -> Auction:
 
 
 def _created(auction: Auction, event: AuctionCreated) -> None:
-    auction.created = event
+    auction.created, auction.asks_of_card = event, event.asks_of_card
 
 
 def _bid(auction: Auction, event: BidSubmitted) -> None:

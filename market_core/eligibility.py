@@ -18,18 +18,12 @@ SCORE_LIMIT = Decimal(100_000_000_000)
 """Scores stay below this, so that a cost and two scores together stay below the limit of totals."""
 
 
-def asks_of_card(terms: AuctionCreated) -> bool:
-    """Return whether the auction looks at what stands on a bidder's card: capabilities or attributes."""
-    asked = terms.requirements
-    return bool(asked.capabilities or asked.attributes or terms.scoring.attribute_bonus)
-
-
 def eligible_attributes(command: SubmitBid, terms: AuctionCreated, provider: Agent) -> Attributes:
     """Return the attributes that a bid rests on: its own, before those of the card that the auction asks for.
 
     Raises the Rejection that applies first where the bid is not eligible.
     """
-    attributes = _with_the_card(command, terms, provider) if asks_of_card(terms) else command.attributes
+    attributes = _with_the_card(command, terms, provider) if terms.asks_of_card else command.attributes
     if terms.scoring.time_price and command.estimated_time is None:
         raise Rejection(Code.ESTIMATED_TIME_REQUIRED)
     if terms.scoring.quality_price and command.quality is None:
@@ -144,16 +138,18 @@ def bid_score(command: SubmitBid, terms: AuctionCreated, attributes: Attributes)
     """Return the bid's score in credits; raise `score_out_of_range` where a payment made of it could be too large."""
     weights = terms.scoring
     assert command.cost is not None  # as above
-    score = from_micros(
-        scoring.score(
-            micros(command.cost),
-            time=micros(command.estimated_time) if command.estimated_time else 0,
-            time_price=micros(weights.time_price) if weights.time_price else 0,
-            quality=micros(command.quality) if command.quality else 0,
-            quality_price=micros(weights.quality_price) if weights.quality_price else 0,
-            bonus=_bonus(terms, attributes) if weights.attribute_bonus else 0,
+    score = command.cost
+    if weights.time_price or weights.quality_price or weights.attribute_bonus:
+        score = from_micros(
+            scoring.score(
+                micros(command.cost),
+                time=micros(command.estimated_time) if command.estimated_time else 0,
+                time_price=micros(weights.time_price),
+                quality=micros(command.quality) if command.quality else 0,
+                quality_price=micros(weights.quality_price),
+                bonus=_bonus(terms, attributes),
+            )
         )
-    )
     if abs(score) * _most_units(command, terms) >= SCORE_LIMIT:
         raise Rejection(Code.SCORE_OUT_OF_RANGE)
     return score

@@ -77,6 +77,12 @@ class AuctionCreated:
         # With one winner vcg is the case of one unit: the buyer's max_price is the outside option.
         return "units" if self.quantity > 1 or self.pool or self.payment_rule == "vcg" else "single"
 
+    @property
+    def asks_of_card(self) -> bool:
+        """Whether it looks at what stands on a bidder's card: capabilities, or attributes."""
+        asked = self.requirements
+        return bool(asked.capabilities or asked.attributes or self.scoring.attribute_bonus)
+
 
 @dataclass(frozen=True, slots=True)
 class UnitTerms:

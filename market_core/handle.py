@@ -34,7 +34,6 @@ from market_core.commands import (
     SubmitBid,
     Withdraw,
 )
-from market_core.eligibility import asks_of_card
 from market_core.events import (
     AuctionAwarded,
     AuctionCreated,
@@ -168,10 +167,11 @@ def _winners(events: Iterable[Event]) -> list[Winner]:
 def _bid_streams(command: SubmitBid, found: States) -> tuple[str, ...]:
     """The bidder's card is read only where the auction asks for something that stands there, or can be won at once."""
     stream = auction_stream(command.auction_id)
-    match found.get(stream):
-        case Auction(created=terms) if terms is not None and (asks_of_card(terms) or terms.schedule):
-            return (stream, agent_stream(command.agent))
-    return (stream,)
+    auction = found.get(stream)
+    if not isinstance(auction, Auction) or auction.created is None:
+        return (stream,)
+    looked_at = auction.asks_of_card or auction.created.schedule
+    return (stream, agent_stream(command.agent)) if looked_at else (stream,)
 
 
 def _report_streams(command: ReportOutcome, found: States) -> tuple[str, ...]:
@@ -302,7 +302,7 @@ def _bid(states: States, command: SubmitBid, facts: Facts) -> Decision:
     stream = auction_stream(command.auction_id)
     auction = states[stream]
     assert isinstance(auction, Auction)  # by its stream's name
-    provider = states[agent_stream(command.agent)] if asks_of_card(auction.terms) else _NOBODY
+    provider = states[agent_stream(command.agent)] if auction.asks_of_card else _NOBODY
     assert isinstance(provider, Agent)  # likewise
     events = auction_rules.decide(command, auction, facts, provider)
     work = _work_won(auction, events) if auction.terms.schedule else {}

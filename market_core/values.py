@@ -320,7 +320,11 @@ def agent_id(value: object) -> str:
     """Return `value` as an agent's id; raise ValueError with the rule that it breaks."""
     if not isinstance(value, str) or not value.strip():
         raise ValueError("must be an agent's id, such as claude or acme/reviewer-2")
-    text = value.strip()
+    return _agent_id(value.strip())
+
+
+@lru_cache(maxsize=1024)  # a call says who acts, then its arguments do, then the next call
+def _agent_id(text: str) -> str:
     if not _AGENT.fullmatch(text):
         raise ValueError(
             "must be an agent's id: letters, digits, '.', '_', '-', at most 64 of them, "

@@ -6,8 +6,9 @@ from the fields of the old form to those of the new one.
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
+from operator import attrgetter
 from typing import Any, get_args
 
 from pydantic import TypeAdapter
@@ -25,9 +26,6 @@ _CLASSES: Mapping[str, type[Event]] = {
     re.sub(r"(?<!^)(?=[A-Z])", "_", form.__name__).lower(): form for form in get_args(events.Event)
 }
 _NAMES: Mapping[type[Event], str] = {form: name for name, form in _CLASSES.items()}
-_PARTS: Mapping[type[Event], Sequence[str]] = {
-    form: sorted(part.name for part in fields(form)) for form in _NAMES
-}
 _FORMS: Mapping[str, int] = dict.fromkeys(_CLASSES, 1) | {
     "auction_created": 3,
     "bid_submitted": 2,
@@ -37,6 +35,21 @@ _FORMS: Mapping[str, int] = dict.fromkeys(_CLASSES, 1) | {
     "demand_posted": 2,
     "offer_posted": 2,
     "resource_cleared": 2,
+}
+
+
+def _frame(name: str, parts: Iterable[str]) -> str:
+    """Return the canonical JSON of the events of a name, with %s for the text of each part."""
+    texts = dict.fromkeys(parts, "%s") | {"type": canonical(name), "v": canonical(_FORMS[name])}
+    return f"{{{','.join(f'{canonical(part)}:{texts[part]}' for part in sorted(texts))}}}"
+
+
+_PARTS: Mapping[type[Event], Sequence[str]] = {
+    form: sorted(part.name for part in fields(form)) for form in _NAMES
+}
+_FRAMES: Mapping[type[Event], str] = {form: _frame(name, _PARTS[form]) for form, name in _NAMES.items()}
+_GETTERS: Mapping[type[Event], Callable[[Event], Sequence[object]]] = {
+    form: attrgetter(*parts) for form, parts in _PARTS.items()
 }
 
 
@@ -79,10 +92,8 @@ def _adapter(form: type[Any]) -> TypeAdapter[Any]:
 
 def encode(event: Event) -> str:
     """Return the event's canonical JSON, with its `type` and form number `v`."""
-    name = _NAMES[type(event)]
-    said: Fields = {part: getattr(event, part) for part in _PARTS[type(event)]}
-    said["type"], said["v"] = name, _FORMS[name]
-    return canonical(said)
+    form = type(event)
+    return _FRAMES[form] % tuple(map(canonical, _GETTERS[form](event)))
 
 
 def decode(body: str) -> Event:

@@ -101,8 +101,9 @@ def _row(auction: Auction) -> Summary:
 
 
 def _tell(auction: Auction, at: datetime, topic: str, kind: str, by: str) -> Notice:
+    terms = auction.terms
     winners = tuple(winner.agent for winner in auction.award.winners) if auction.award else ()
-    return Notice(topic, kind, auction.terms.auction_id, by, _told(at, auction.terms.task, winners))
+    return Notice(topic, kind, terms.auction_id, by, _told(at, terms.task, winners))
 
 
 @lru_cache(maxsize=64)  # what happens together is told in the same words, to many
@@ -112,15 +113,15 @@ def _told(at: datetime, task: str, winners: tuple[str, ...]) -> str:
 
 def _bid_row(auction: Auction, bidder: str, bid_id: str, cost: str, status: str) -> Summary:
     """Return the row of a bid; with lots a bidder may have several."""
-    auction_id = auction.terms.auction_id
+    terms = auction.terms
     return Summary(
         kind="bid",
-        id=f"{auction_id}/{bid_id if auction.terms.lots else bidder}",
-        stream=auction_stream(auction_id),
+        id=f"{terms.auction_id}/{bid_id if terms.lots else bidder}",
+        stream=auction_stream(terms.auction_id),
         owner=bidder,
-        parent=auction_id,
+        parent=terms.auction_id,
         status=status,
-        body=_json({"bid_id": bid_id, "cost": cost, "task": auction.terms.task}),
+        body=_json({"bid_id": bid_id, "cost": cost, "task": terms.task}),
     )
 
 
@@ -163,9 +164,10 @@ def _(event: DeadlineExtended, auction: Auction) -> list[Projected]:
 
 
 def _bid_news(auction: Auction, at: datetime) -> str:
-    if auction.terms.format == "dutch":
+    terms = auction.terms
+    if terms.format == "dutch":
         return "offer_taken"
-    invite = auction.terms.invite if auction.terms.format == "sealed" else ()
+    invite = terms.invite if terms.format == "sealed" else ()
     return "all_invited_bid" if invite and invited_bids(auction, at) == len(invite) else "bid_submitted"
 
 

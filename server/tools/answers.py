@@ -43,9 +43,12 @@ def count(number: int, one: str, many: str = "") -> str:
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """Return a compact table: a line of heads, a line a row, cells separated by ` | `. None is a dash."""
-    lines = [" | ".join(heads)]
-    lines += [" | ".join(cell(value) for value in row) for row in rows]
-    return "\n".join(lines)
+    return columns(heads, ([cell(value) for value in row] for row in rows))
+
+
+def columns(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a compact table of texts that are cells already."""
+    return "\n".join([" | ".join(row) for row in (heads, *rows)])
 
 
 def cell(value: object) -> str:

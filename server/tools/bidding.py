@@ -114,7 +114,7 @@ def _score_text(bid: BidSubmitted, auction: Auction) -> str:
 
 
 def _receipt(after: After) -> tuple[answers.BidReceipt, BidSubmitted]:
-    stream, event = _bid(after)
+    (stream,), event = after.decision.events, _bid(after)
     auction = after.states[stream]
     assert isinstance(auction, Auction)  # by its stream's name
     moved = any(isinstance(other, DeadlineExtended) for other in after.decision.events[stream])
@@ -133,11 +133,11 @@ def _receipt(after: After) -> tuple[answers.BidReceipt, BidSubmitted]:
     return receipt, event
 
 
-def _bid(after: After) -> tuple[str, BidSubmitted]:
-    """Return the stream and the event that a bid has made."""
-    stream, (event, *_) = next(iter(after.decision.events.items()))  # a taken offer is the taker's work, too
+def _bid(after: After) -> BidSubmitted:
+    """Return the event that a bid has made."""
+    (event, *_) = next(iter(after.decision.events.values()))  # a taken offer is the taker's work, too
     assert isinstance(event, BidSubmitted)
-    return stream, event
+    return event
 
 
 def _undescribed(schema: dict[str, Any]) -> None:
@@ -210,7 +210,7 @@ def _results(outcomes: list[Outcome]) -> Answer:
         for index, outcome in enumerate(outcomes)
         if isinstance(outcome, Rejection)
     ]
-    ids = ["" if isinstance(outcome, Rejection) else _bid(outcome)[1].bid_id for outcome in outcomes]
+    ids = ["" if isinstance(outcome, Rejection) else _bid(outcome).bid_id for outcome in outcomes]
     made = answers.BidResults(
         accepted=len(ids) - len(refusals),
         refused=len(refusals),
@@ -220,8 +220,8 @@ def _results(outcomes: list[Outcome]) -> Answer:
     )
     text = f"{made.accepted} of {answers.count(len(ids), 'bid')} stand."
     if made.accepted:
-        placed = [[index, bid_id] for index, bid_id in enumerate(ids) if bid_id]
-        text += f"\n{answers.table(['index', 'bid_id'], placed)}"
+        placed = [(str(index), bid_id) for index, bid_id in enumerate(ids) if bid_id]
+        text += f"\n{answers.columns(['index', 'bid_id'], placed)}"
     if refusals:
         rows = ([r.index, r.code, r.message] for r in refusals[:20])
         text += f"\nRefused{'' if len(refusals) <= 20 else ', the first 20'}:\n{answers.table(['index', 'code', 'why'], rows)}"

@@ -10,6 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from market_core.canonical import GENESIS, canonical, chain_hash, digest
+from market_core.events import BidWithdrawn
+from market_core.terms import Lot
+from tests.core.world import NOON
 
 
 @pytest.mark.parametrize(
@@ -21,6 +24,17 @@ from market_core.canonical import GENESIS, canonical, chain_hash, digest
         (datetime(2026, 11, 23, 14, tzinfo=timezone(timedelta(hours=2))), '"2026-11-23T12:00:00Z"'),
         (datetime(2026, 11, 23, 12, 0, 0, 5, tzinfo=UTC), '"2026-11-23T12:00:00.000005Z"'),
         ([1, 1.0, 0.1, "1"], '[1,1.0,0.1,"1"]'),
+        ("é\n", '"é\\n"'),
+        (None, "null"),
+        (True, "true"),
+        (False, "false"),
+        (-7, "-7"),
+        (0.1, "0.1"),
+        (Decimal("1E+3"), '"1000"'),
+        ((), "[]"),
+        ({}, "{}"),
+        (Lot(id="roof", max_price=Decimal("2.50")), '{"id":"roof","max_price":"2.5"}'),
+        (BidWithdrawn(NOON, "bid_1_2", "a"), '{"at":"2026-11-23T12:00:00Z","bid_id":"bid_1_2","bidder":"a"}'),
     ],
     ids=str,
 )
@@ -45,6 +59,11 @@ def upside_down(value):
     if isinstance(value, dict):
         return {key: upside_down(value[key]) for key in reversed(value)}
     return [upside_down(one) for one in value] if isinstance(value, list) else value
+
+
+@given(json_values)
+def test_a_part_is_written_in_a_whole_as_it_is_alone(value):
+    assert canonical([value]) == f"[{canonical(value)}]"
 
 
 @given(json_values)
