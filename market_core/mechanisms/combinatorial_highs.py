@@ -138,12 +138,17 @@ def solve(
     nodes: int | None = None,
     *,
     heuristics: bool = True,
+    rough: bool = False,
 ) -> Answer:
     """Minimise, from `start` if it is not empty, over at most `nodes` nodes, with columns fixed to 0 and to 1.
+
+    `rough`: with a coarser tolerance good solutions are found sooner, but being the best is proved only about.
 
     A proposal that breaks a rule in exact numbers is excluded, for good, and the rest searched again.
     """
     options: dict[str, object] = {} if nodes is None else {"mip_max_nodes": nodes}
+    if rough:
+        options["mip_feasibility_tolerance"] = 1e-6
     if not heuristics:
         options |= {"mip_heuristic_effort": 0.0, "mip_heuristic_run_feasibility_jump": False}
     while True:

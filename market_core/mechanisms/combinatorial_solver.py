@@ -26,6 +26,8 @@ FEW = 3
 """That search is worth while where there are so many times as many columns."""
 NODES = 20
 """So far it goes."""
+WIDE = 500
+"""Among more columns a good decision is looked for first, then the proof that it is the best."""
 MOST_CELLS = 1 << 22
 """So large a table is quicker than that search."""
 
@@ -199,13 +201,15 @@ class _Search:
         return self._apart()
 
     def _among_all(self) -> Found | None:
-        zero = one = frozenset[int]()
-        if self.bound is not None and self.known is not None:
-            zero, one = self.bound.beyond(self._room), self.bound.certain(self._room)
-            # With a few columns less HiGHS has been seen to take three times as long, with many less never.
-            if 2 * len(zero) < self.model.width:
-                zero = one = frozenset()
-        answer = self._solved(zero, one, self.seconds, None)
+        zero, one = self._fixed()
+        if self.model.width - len(zero) > WIDE:
+            seconds = None if self.seconds is None else self.seconds * (1 - PART_OF_TIME)
+            answer = self._solved(zero, one, seconds, None, rough=True)
+            if answer.finished:
+                self.seconds = None if self.seconds is None else self.seconds * PART_OF_TIME
+                answer = self._solved(*self._fixed(), self.seconds, None)
+        else:
+            answer = self._solved(zero, one, self.seconds, None)
         if self.known is None:
             if answer.infeasible:
                 return None
@@ -215,12 +219,28 @@ class _Search:
         low = self._low if answer.bound is None else max(self._low, ceil(answer.bound) * self.scale)
         return self._found(min(low, self._score))
 
+    def _fixed(self) -> tuple[frozenset[int], frozenset[int]]:
+        """Return the columns known to be 0 and to be 1, none where that would not help."""
+        if self.bound is None or self.known is None:
+            return frozenset(), frozenset()
+        zero = self.bound.beyond(self._room)
+        # With a few columns less HiGHS has been seen to take three times as long, with many less never.
+        if 2 * len(zero) < self.model.width:
+            return frozenset(), frozenset()
+        return zero, self.bound.certain(self._room)
+
     def _solved(
-        self, zero: frozenset[int], one: frozenset[int], seconds: float | None, nodes: int | None
+        self,
+        zero: frozenset[int],
+        one: frozenset[int],
+        seconds: float | None,
+        nodes: int | None,
+        *,
+        rough: bool = False,
     ) -> Answer:
         """Ask HiGHS and learn what it finds; it has not finished if that is not the best known."""
         start = frozenset[int]() if self.known is None else self.model.columns(self.known)
-        answer = solve(self.model, self.objective, seconds, start, zero | self.shut, one, nodes)
+        answer = solve(self.model, self.objective, seconds, start, zero | self.shut, one, nodes, rough=rough)
         best = answer.values is not None and self._learn(self.model.chosen(sorted(answer.values)))
         return replace(answer, finished=answer.finished and best)
 
