@@ -6,7 +6,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 from market_core.book import Entry
-from market_core.values import from_micros, micros, owner_of
+from market_core.values import from_micros, half_even, micros, owner_of
 
 FEWEST_OWNERS = 3
 """A step, like every price before a clearing, is shown only where at least so many owners stand in it."""
@@ -74,8 +74,9 @@ def _mean(entries: Sequence[Entry]) -> Decimal:
     by_owner: dict[str, list[int]] = {}
     for entry in entries:
         by_owner.setdefault(owner_of(entry.agent), []).append(micros(entry.limit or Decimal(0)))
-    mean = round(
-        sum((Fraction(sum(limits), len(limits) * len(by_owner)) for limits in by_owner.values()), Fraction(0))
+    exact = sum(
+        (Fraction(sum(limits), len(limits) * len(by_owner)) for limits in by_owner.values()), Fraction(0)
     )
+    mean = half_even(exact.numerator, exact.denominator)
     unit = 10 ** max(len(str(mean)) - 2, 0)
-    return from_micros(round(Fraction(mean, unit)) * unit)
+    return from_micros(half_even(mean, unit) * unit)

@@ -203,10 +203,10 @@ class _Search:
     def _among_all(self) -> Found | None:
         zero, one = self._fixed()
         if self.model.width - len(zero) > WIDE:
-            seconds = None if self.seconds is None else self.seconds * (1 - PART_OF_TIME)
-            answer = self._solved(zero, one, seconds, None, rough=True)
+            for_proof, for_decision = split(self.seconds)
+            answer = self._solved(zero, one, for_decision, None, rough=True)
             if answer.finished:
-                self.seconds = None if self.seconds is None else self.seconds * PART_OF_TIME
+                self.seconds = for_proof
                 answer = self._solved(*self._fixed(), self.seconds, None)
         else:
             answer = self._solved(zero, one, self.seconds, None)

@@ -114,7 +114,7 @@ def _score_text(bid: BidSubmitted, auction: Auction) -> str:
 
 
 def _receipt(after: After) -> tuple[answers.BidReceipt, BidSubmitted]:
-    (stream,), event = after.decision.events, _bid(after)
+    (stream, *_), event = after.decision.events, _bid(after)
     auction = after.states[stream]
     assert isinstance(auction, Auction)  # by its stream's name
     moved = any(isinstance(other, DeadlineExtended) for other in after.decision.events[stream])
