@@ -14,20 +14,22 @@ def score(
     quality: int = 0,
     quality_price: int = 0,
     bonus: int = 0,
+    risk: int = 0,
 ) -> int:
-    """Return cost + time_price x time - quality_price x quality - bonus, in micro-credits; lower is better.
+    """Return cost + time_price x time - quality_price x quality - bonus + risk, in micro-credits; lower is better.
 
     `cost`, `bonus` in micro-credits; `time` in microseconds and `time_price` in micro-credits per second;
-    `quality` in millionths and `quality_price` in micro-credits for quality 1. The sum is exact and is
-    rounded once, half-even. It may be negative. Being absolute, a score never depends on other bids.
+    `quality` in millionths and `quality_price` in micro-credits for quality 1; `risk`, the expected cost of a
+    failure, in millionths of a micro-credit (failure_price x its chance in millionths). The sum is exact and
+    is rounded once, half-even. It may be negative. Being absolute, a score never depends on other bids.
     Source: the scoring rules of Che (1993), "Design competition through multidimensional auctions".
 
     >>> score(10_000_000, time=60_000_000, time_price=50_000, quality=900_000, quality_price=2_000_000)
     11200000
     """
-    if not time_price and not quality_price:
+    if not time_price and not quality_price and not risk:
         return cost - bonus
-    terms = (cost - bonus) * MICRO + time_price * time - quality_price * quality
+    terms = (cost - bonus) * MICRO + time_price * time - quality_price * quality + risk
     return half_even(terms, MICRO)
 
 

@@ -1,0 +1,255 @@
+"""A provider's outcomes as running sums: an outcome changes them in constant time, nothing is scanned.
+
+What weighs how much is decided here; what is believed because of it, in `reliability`.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import NamedTuple
+
+from market_core.mechanisms.distributions import ONE, ZERO, halved, in_context, ratio
+from market_core.values import MICRO
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What weighs how much in a record; an operator's setting, the same for every record of a market.
+
+    `half_life` (seconds) and `half_life_outcomes` (in outcomes of full weight): an outcome's weight is halved
+    by each of them, so that a record follows a provider that changes, however often it is asked.
+    `full_payment` (micro-credits): an outcome weighs payment / full_payment, at most 1.
+    `buyer_cap`: one buyer's outcomes together weigh at most that many full ones, in each record.
+    """
+
+    half_life: int = 30 * 24 * 3600
+    half_life_outcomes: int = 100
+    full_payment: int = MICRO
+    buyer_cap: int = 3
+
+
+RULES = Rules()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How awarded work went. Owners are those of the ids, as `values.owner_of` gives them.
+
+    `at` in seconds since any fixed moment; times in microseconds; `promised_quality`, `quality`, `confidence`
+    in millionths; `payment` in micro-credits. None: not claimed or not reported.
+    """
+
+    provider: str
+    provider_owner: str
+    buyer: str
+    buyer_owner: str
+    capabilities: tuple[str, ...]
+    at: int
+    success: bool
+    payment: int
+    estimated_time: int | None = None
+    actual_time: int | None = None
+    promised_quality: int | None = None
+    quality: int | None = None
+    confidence: int | None = None
+
+
+class Sums(NamedTuple):
+    """Weighted sums over outcomes: of 1, of success; and where both numbers were given, of 1, x and x squared.
+
+    x is ln(actual time / estimated time), or quality / promised quality. `brier` sums (confidence - success)^2.
+    """
+
+    weight: Decimal = ZERO
+    success: Decimal = ZERO
+    timed: Decimal = ZERO
+    log_time: Decimal = ZERO
+    log_time_squares: Decimal = ZERO
+    rated: Decimal = ZERO
+    quality: Decimal = ZERO
+    quality_squares: Decimal = ZERO
+    confident: Decimal = ZERO
+    brier: Decimal = ZERO
+
+    def times(self, factor: Decimal) -> "Sums":
+        """Return all sums times `factor`."""
+        return self if factor == ONE else Sums(*(value * factor for value in self))
+
+    def plus(self, other: "Sums") -> "Sums":
+        """Return the sums of both."""
+        return Sums(*(mine + its for mine, its in zip(self, other, strict=True)))
+
+    def minus(self, other: "Sums") -> "Sums":
+        """Return what is left without `other`, which is part of these sums."""
+        return Sums(*(mine - its for mine, its in zip(self, other, strict=True)))
+
+
+NOTHING = Sums()
+LARGEST_TIME_RATIO = Decimal(20)
+"""A ratio of times counts as at most this, and at least 1 / this: one absurd report must not decide a record."""
+LARGEST_QUALITY_RATIO = Decimal(2)
+_FORGOTTEN = 40  # half-lives, after which a share weighs less than a millionth of a millionth
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """All that one buyer's owner reported: `sums` as of `age`, not capped."""
+
+    age: Decimal
+    sums: Sums
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """The outcomes of one provider, in one capability or in all. Weights are those at `at` (None: no outcome yet).
+
+    `age` counts half-lives, by time and by outcomes. `totals` has each buyer's share, cut to the cap when its
+    latest outcome came in and forgotten since then like everything else. Counts are plain, and never forgotten.
+    """
+
+    awards: int = 0
+    successes: int = 0
+    failures: int = 0
+    at: int | None = None
+    age: Decimal = ZERO
+    totals: Sums = NOTHING
+    shares: Mapping[str, Share] = field(default_factory=dict)
+
+    def weighed(self, now: int, rules: Rules, viewer: str | None = None) -> Sums:
+        """Return the sums at `now`; those of the owner `viewer` are not capped, for nobody deceives itself."""
+        if self.at is None:
+            return NOTHING
+        totals, own = self.totals, None if viewer is None else self.shares.get(viewer)
+        if own is not None:
+            sums = own.sums.times(halved(self.age - own.age))
+            totals = totals.plus(sums).minus(sums.times(_capped(own.sums, rules)))
+        return totals.times(halved(_half_lives(now - self.at, rules)))
+
+    def after(self, outcome: Outcome, rules: Rules) -> "Tally":
+        """Return the tally with one more outcome; one that comes late weighs what it would have kept."""
+        at = outcome.at if self.at is None else max(self.at, outcome.at)
+        new = observed(outcome, rules).times(halved(_half_lives(at - outcome.at, rules)))
+        passed = ZERO if self.at is None else _half_lives(at - self.at, rules)
+        old = self.shares.get(outcome.buyer_owner, Share(self.age, NOTHING))
+        before = old.sums.times(halved(self.age + passed - old.age))
+        counted = before.times(_capped(old.sums, rules))
+        sums = before.times(halved(_outcomes(new.weight, rules))).plus(new)
+        counts = sums.times(_capped(sums, rules))
+        # The others forget by what is really new: a capped buyer that reports on cannot wear them out.
+        worn = _outcomes(max(counts.weight - counted.weight, ZERO), rules)
+        age = self.age + passed + worn
+        return Tally(
+            self.awards,
+            self.successes + outcome.success,
+            self.failures + (not outcome.success),
+            at,
+            age,
+            self.totals.times(halved(passed)).minus(counted).times(halved(worn)).plus(counts),
+            {**self._remembered(age), outcome.buyer_owner: Share(age, sums)},
+        )
+
+    def _remembered(self, age: Decimal) -> dict[str, Share]:
+        return {buyer: share for buyer, share in self.shares.items() if age - share.age < _FORGOTTEN}
+
+
+EMPTY = Tally()
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A provider's running record: over everything, and for each capability. Begins as `Record()`."""
+
+    overall: Tally = EMPTY
+    by_capability: Mapping[str, Tally] = field(default_factory=dict)
+
+    @in_context
+    def after(self, outcome: Outcome, rules: Rules = RULES) -> "Record":
+        """Return the record with one more outcome, which counts for each of its capabilities.
+
+        An outcome between ids of one owner changes nothing: an owner cannot praise itself.
+
+        >>> work = Outcome("p", "p", "b", "b", ("review",), at=0, success=True, payment=500_000)
+        >>> Record().after(work).by_capability["review"].totals.weight.normalize()
+        Decimal('0.5')
+        """
+        if outcome.provider_owner == outcome.buyer_owner:
+            return self
+        changed = {name: self.tally(name).after(outcome, rules) for name in outcome.capabilities}
+        return Record(self.overall.after(outcome, rules), {**self.by_capability, **changed})
+
+    def awarded(self, capabilities: Iterable[str]) -> "Record":
+        """Return the record with one more award, whose outcome may or may not be reported later."""
+        changed = {name: _awarded(self.tally(name)) for name in capabilities}
+        return Record(_awarded(self.overall), {**self.by_capability, **changed})
+
+    def tally(self, capability: str | None) -> Tally:
+        """Return the outcomes in one capability, or all of them for None."""
+        return self.overall if capability is None else self.by_capability.get(capability, EMPTY)
+
+
+@in_context
+def evidence(
+    records: Iterable[Record],
+    now: int,
+    capability: str | None = None,
+    rules: Rules = RULES,
+    viewer: str | None = None,
+) -> Decimal:
+    """Return the weight of the outcomes of all ids of one owner, each buyer capped over them together.
+
+    The cap is for the owner, so that more ids do not lift it. `viewer` as in `Tally.weighed`.
+    """
+    tallies = [record.tally(capability) for record in records]
+    if len(tallies) == 1:
+        return tallies[0].weighed(now, rules, viewer).weight
+    by_buyer: dict[str, Decimal] = {}
+    for tally in tallies:
+        if tally.at is not None:
+            late = _half_lives(now - tally.at, rules)
+            for buyer, share in tally.shares.items():
+                weight = share.sums.weight * halved(tally.age - share.age + late)
+                by_buyer[buyer] = by_buyer.get(buyer, ZERO) + weight
+    cap = Decimal(rules.buyer_cap)
+    return sum((w if buyer == viewer else min(w, cap) for buyer, w in by_buyer.items()), ZERO)
+
+
+@in_context
+def observed(outcome: Outcome, rules: Rules) -> Sums:
+    """Return what one outcome adds at its own time."""
+    weight = min(ONE, ratio(Decimal(outcome.payment), Decimal(rules.full_payment)))
+    sums = Sums(weight=weight, success=weight if outcome.success else ZERO)
+    if outcome.actual_time is not None and outcome.estimated_time:
+        x = _within(outcome.actual_time, outcome.estimated_time, LARGEST_TIME_RATIO, ONE).ln()
+        sums = sums._replace(timed=weight, log_time=weight * x, log_time_squares=weight * x * x)
+    if outcome.quality is not None and outcome.promised_quality:
+        x = _within(outcome.quality, outcome.promised_quality, LARGEST_QUALITY_RATIO, ZERO)
+        sums = sums._replace(rated=weight, quality=weight * x, quality_squares=weight * x * x)
+    if outcome.confidence is not None:
+        miss = ratio(Decimal(outcome.confidence), Decimal(MICRO)) - int(outcome.success)
+        sums = sums._replace(confident=weight, brier=weight * miss * miss)
+    return sums
+
+
+def _within(reported: int, claimed: int, largest: Decimal, least_times: Decimal) -> Decimal:
+    """Return reported / claimed between `least_times` / `largest` and `largest`."""
+    return max(ratio(least_times, largest), min(largest, ratio(Decimal(reported), Decimal(claimed))))
+
+
+def _awarded(tally: Tally) -> Tally:
+    return replace(tally, awards=tally.awards + 1)
+
+
+def _half_lives(seconds: int, rules: Rules) -> Decimal:
+    """Return how many half-lives `seconds` are; a clock that went back forgets nothing."""
+    return ratio(Decimal(max(seconds, 0)), Decimal(rules.half_life))
+
+
+def _outcomes(weight: Decimal, rules: Rules) -> Decimal:
+    """Return how many half-lives new outcomes of `weight` are."""
+    return ratio(weight, Decimal(rules.half_life_outcomes))
+
+
+def _capped(sums: Sums, rules: Rules) -> Decimal:
+    """Return the part of one buyer's sums that counts."""
+    cap = Decimal(rules.buyer_cap)
+    return ratio(cap, sums.weight) if sums.weight > cap else ONE
