@@ -2,7 +2,7 @@
 
 Empirical Bayes in two steps. Each measure has a spread within a provider's outcomes and one between providers; a
 prior is worth as many outcomes as the first is times the second. The mean over providers is pulled towards the
-published prior, which counts as one more provider; so the capability is pulled towards the market's prior, and a
+usual prior, which counts as some more providers; so the capability is pulled towards the market's prior, and a
 provider towards its capability's.
 Source: the moment estimator of DerSimonian and Laird (1986); shrinkage as Efron and Morris (1975).
 """
@@ -12,13 +12,17 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from market_core.mechanisms.distributions import ONE, ZERO, in_context, ratio
-from market_core.mechanisms.reliability import NEUTRAL, BetaPrior, NormalPrior, Prior
+from market_core.mechanisms.reliability import USUAL, BetaPrior, NormalPrior, Prior
 from market_core.mechanisms.track_record import Sums
 
-LEAST_PROVIDERS = 3
-"""With fewer providers nothing is learned about how much they differ: the base's strength stays."""
-LARGEST_STRENGTH = Decimal(20)
+LEAST_PROVIDERS = 5
+"""With fewer providers of LEAST_EVIDENCE nothing is learned of how they differ: the base's strength stays."""
+LEAST_EVIDENCE = 3
+LARGEST_STRENGTH = Decimal(8)
 """However alike providers were so far, the next one can differ: no prior is worth more outcomes."""
+BASE_VOICES = 5
+"""The usual prior counts as so many providers. Those with a record are mostly the cheap ones; taken alone, a
+few poor ones would make every newcomer look poor, and no better one would ever be tried."""
 _EVIDENCE = ONE  # providers with less say more about chance than about themselves
 
 
@@ -42,14 +46,14 @@ class _Pooled(NamedTuple):
 
 
 @in_context
-def learned(records: Iterable[Sums], base: Prior = NEUTRAL) -> Prior:
+def learned(records: Iterable[Sums], base: Prior = USUAL) -> Prior:
     """Return the prior that the providers of a capability suggest; without records, `base`.
 
     `records`: of each owner `Tally.weighed(now, rules)` in that capability, in any order. Give one for each
     owner: many ids of one owner would be as many voices. Give all the market has or a fixed choice of it, never
     only those of an auction's bidders: else a losing bid would change who wins.
 
-    >>> learned([]) == NEUTRAL
+    >>> learned([]) == USUAL
     True
     """
     ordered = sorted(records)  # a sum of rounded numbers depends on their order
@@ -79,11 +83,12 @@ def _pooled(found: Sequence[_Group | None], mean: Decimal, strength: Decimal) ->
     groups = [group for group in found if group is not None]
     freedom = max(sum((group.weight - 1 for group in groups), ZERO), ZERO)
     spread = sum((group.spread for group in groups), ZERO)
-    if len(groups) >= LEAST_PROVIDERS and freedom > 0:
-        strength = _strength(groups, ratio(spread, freedom), strength)
+    known = [group for group in groups if group.weight >= LEAST_EVIDENCE]
+    if len(known) >= LEAST_PROVIDERS:
+        strength = _strength(known, ratio(spread, freedom), strength)
     voices = [ratio(group.weight, group.weight + strength) for group in groups]
-    said = sum((voice * group.mean for voice, group in zip(voices, groups, strict=True)), mean)
-    return _Pooled(ratio(said, 1 + sum(voices, ZERO)), strength, spread, freedom)
+    said = sum((voice * group.mean for voice, group in zip(voices, groups, strict=True)), BASE_VOICES * mean)
+    return _Pooled(ratio(said, BASE_VOICES + sum(voices, ZERO)), strength, spread, freedom)
 
 
 def _strength(groups: Sequence[_Group], within: Decimal, least: Decimal) -> Decimal:

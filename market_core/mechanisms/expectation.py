@@ -7,10 +7,11 @@ new name, and pays for it by bidding as a newcomer again and again; `benchmarks/
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 
 from market_core.mechanisms import scoring
 from market_core.mechanisms.distributions import ONE, in_context, millionths, ratio
-from market_core.mechanisms.reliability import NEUTRAL, Means, Prior, means, percentile
+from market_core.mechanisms.reliability import USUAL, Means, Prior, means, percentile
 from market_core.mechanisms.track_record import RULES, Record, Rules, evidence
 from market_core.values import MICRO, half_even
 
@@ -74,31 +75,31 @@ def predicted(
     """Return what to expect of a bidder on work that needs `capabilities`; of several, the worst by each measure.
 
     A newcomer is expected to be at best the 20th percentile of the prior, so that a new name is worth little.
-    `priors`: by capability, NEUTRAL where it has none. `viewer`: the buyer's owner, whose own outcomes count in full.
+    `priors`: by capability, USUAL where it has none. `viewer`: the buyer's owner, whose own outcomes count in full.
 
-    `explore` (micro-credits): the bonus is explore / sqrt(1 + evidence), rounded half-even: all of it for an
-    owner nobody knows, half after 3 outcomes. It is for vouched owners only, and goes by the evidence of the
-    whole owner, so that a second id finds it used up. Where several bids of one owner stand in an auction, the
-    caller gives it to one of them. Source: the form of upper confidence bounds, Auer, Cesa-Bianchi and Fischer
-    (2002), without their growth in time.
+    `explore` (micro-credits): the bonus is explore / (1 + evidence), rounded half-even: all of it for an owner
+    nobody knows, half after one outcome. It is for vouched owners only, and goes by the evidence of the whole
+    owner, so that a second id finds it used up. Where several bids of one owner stand in an auction, the caller
+    gives it to one of them. Source: an upper confidence bound with the bonus of Rosin (2011), which falls like
+    the variance, not the deviation: else a provider known to be poor would be lifted for a long time.
 
     >>> predicted(Bidder(Record(), [Record()], vouched=True), now=0, explore=900).bonus
     900
     >>> predicted(Bidder(Record(), [Record()]), now=0).expected.success
-    200000
+    668740
     """
     known = priors or {}
     names: Sequence[str | None] = capabilities or (None,)
-    asked = [(name, NEUTRAL if name is None else known.get(name, NEUTRAL)) for name in names]
+    asked = [(name, USUAL if name is None else known.get(name, USUAL)) for name in names]
     newcomer = evidence(bidder.owner, now, None, rules, viewer) < NEWCOMER_OUTCOMES
     own = [means(bidder.record, now, name, prior, rules, viewer) for name, prior in asked]
     if newcomer:
         own += [percentile(prior, NEWCOMER_PERCENTILE) for _, prior in asked]
-    typical = _worst([means(Record(), now, None, prior) for _, prior in asked])
+    typical = _worst([_typical(prior) for _, prior in asked])
     bonus = 0
     if explore and bidder.vouched:
         least = min(evidence(bidder.owner, now, name, rules, viewer) for name, _ in asked)
-        bonus = millionths(ratio(ratio(Decimal(explore), Decimal(MICRO)), (ONE + least).sqrt()))
+        bonus = millionths(ratio(Decimal(explore), (ONE + least) * MICRO))
     return Prediction(_worst(own), typical, bonus, newcomer)
 
 
@@ -117,6 +118,11 @@ def expected_score(claim: Claim, terms: Terms, prediction: Prediction) -> int:
     if not prediction.bonus:
         return score
     return max(score - prediction.bonus, min(score, _score(claim, terms, prediction.typical)))
+
+
+@lru_cache(maxsize=256)
+def _typical(prior: Prior) -> Means:
+    return means(Record(), 0, None, prior)
 
 
 def _score(claim: Claim, terms: Terms, means: Means) -> int:

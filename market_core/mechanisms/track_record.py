@@ -22,7 +22,7 @@ class Rules:
     `buyer_cap`: one buyer's outcomes together weigh at most that many full ones, in each record.
     """
 
-    half_life: int = 30 * 24 * 3600
+    half_life: int = 90 * 24 * 3600
     half_life_outcomes: int = 100
     full_payment: int = MICRO
     buyer_cap: int = 3
@@ -125,10 +125,10 @@ class Tally:
             totals = totals.plus(sums).minus(sums.times(_capped(own.sums, rules)))
         return totals.times(halved(_half_lives(now - self.at, rules)))
 
-    def after(self, outcome: Outcome, rules: Rules) -> "Tally":
-        """Return the tally with one more outcome; one that comes late weighs what it would have kept."""
+    def after(self, outcome: Outcome, observed: Sums, rules: Rules) -> "Tally":
+        """Return the tally with one more outcome, as `_observed`; a late one weighs what it would have kept."""
         at = outcome.at if self.at is None else max(self.at, outcome.at)
-        new = observed(outcome, rules).times(halved(_half_lives(at - outcome.at, rules)))
+        new = observed.times(halved(_half_lives(at - outcome.at, rules)))
         passed = ZERO if self.at is None else _half_lives(at - self.at, rules)
         old = self.shares.get(outcome.buyer_owner, Share(self.age, NOTHING))
         before = old.sums.times(halved(self.age + passed - old.age))
@@ -174,8 +174,9 @@ class Record:
         """
         if outcome.provider_owner == outcome.buyer_owner:
             return self
-        changed = {name: self.tally(name).after(outcome, rules) for name in outcome.capabilities}
-        return Record(self.overall.after(outcome, rules), {**self.by_capability, **changed})
+        new = _observed(outcome, rules)
+        changed = {name: self.tally(name).after(outcome, new, rules) for name in outcome.capabilities}
+        return Record(self.overall.after(outcome, new, rules), {**self.by_capability, **changed})
 
     def awarded(self, capabilities: Iterable[str]) -> "Record":
         """Return the record with one more award, whose outcome may or may not be reported later."""
@@ -213,8 +214,7 @@ def evidence(
     return sum((w if buyer == viewer else min(w, cap) for buyer, w in by_buyer.items()), ZERO)
 
 
-@in_context
-def observed(outcome: Outcome, rules: Rules) -> Sums:
+def _observed(outcome: Outcome, rules: Rules) -> Sums:
     """Return what one outcome adds at its own time."""
     weight = min(ONE, ratio(Decimal(outcome.payment), Decimal(rules.full_payment)))
     sums = Sums(weight=weight, success=weight if outcome.success else ZERO)

@@ -1,0 +1,105 @@
+"""Ways to choose among bids: by cost, by claims, by stars, by the market's track record, by hidden knowledge."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from hidden import CAPABILITY, TERMS, Provider, Task, hidden_cost
+
+from market_core.mechanisms.capability_prior import learned
+from market_core.mechanisms.expectation import Bidder, Claim, Prediction, expected_score, predicted
+from market_core.mechanisms.reliability import USUAL, Means
+from market_core.mechanisms.track_record import RULES, Outcome, Record
+from market_core.values import MICRO
+
+Bids = Mapping[Provider, Claim]
+
+
+class Strategy(Protocol):
+    """Gives each bid a score (lower is better), then learns how the winner's work went."""
+
+    def scores(self, bids: Bids, task: Task) -> Sequence[int]: ...
+    def learn(self, outcome: Outcome) -> None: ...
+
+
+class LowestCost:
+    """The cheapest bid."""
+
+    def scores(self, bids: Bids, task: Task) -> Sequence[int]:
+        return [claim.cost for claim in bids.values()]
+
+    def learn(self, outcome: Outcome) -> None:
+        pass
+
+
+class Claims(LowestCost):
+    """The least score, with claims believed and no record."""
+
+    def scores(self, bids: Bids, task: Task) -> Sequence[int]:
+        sure = Means(MICRO, MICRO, MICRO)
+        return [expected_score(claim, TERMS, Prediction(sure, sure)) for claim in bids.values()]
+
+
+class Oracle(LowestCost):
+    """The least hidden cost."""
+
+    def scores(self, bids: Bids, task: Task) -> Sequence[int]:
+        return [round(hidden_cost(provider, claim) * MICRO) for provider, claim in bids.items()]
+
+
+class Stars:
+    """The lowest cost per star: 1 star for a failure, else 1 + 4 x quality; without stars, the mean of all."""
+
+    def __init__(self) -> None:
+        self._stars: dict[str, list[float]] = {}
+
+    def scores(self, bids: Bids, task: Task) -> Sequence[int]:
+        everybody = [star for stars in self._stars.values() for star in stars[-1:]]
+        usual = [sum(everybody) / len(everybody)] if everybody else [3.0]
+        average = {p: self._stars.get(p.name, usual) for p in bids}
+        return [round(claim.cost * len(average[p]) / sum(average[p])) for p, claim in bids.items()]
+
+    def learn(self, outcome: Outcome) -> None:
+        assert outcome.quality is not None
+        stars = 1 + 4 * outcome.quality / MICRO if outcome.success else 1.0
+        self._stars.setdefault(outcome.provider, []).append(stars)
+
+
+class TrackRecord:
+    """The market's own: expected scores, with a prior learned anew every 25 tasks.
+
+    A prediction is made anew when its provider has an outcome, and with the prior: some hours of forgetting.
+    """
+
+    _EVERY = 25
+
+    def __init__(self, explore: int = 0, unvouched: str = "fresh") -> None:
+        """`unvouched`: how the names begin of those that no operator vouched for."""
+        self._explore = explore
+        self._unvouched = unvouched
+        self._records: dict[str, Record] = {}
+        self._predictions: dict[str, Prediction] = {}
+        self._prior = USUAL
+        self._now = 0
+
+    def scores(self, bids: Bids, task: Task) -> Sequence[int]:
+        self._now = task.at
+        if task.number % self._EVERY == 0:
+            self._predictions.clear()
+            self._prior = learned(
+                record.tally(CAPABILITY).weighed(task.at, RULES) for record in self._records.values()
+            )
+        return [expected_score(claim, TERMS, self.prediction(p.name)) for p, claim in bids.items()]
+
+    def prediction(self, name: str) -> Prediction:
+        """Return what is expected of a provider now."""
+        if name not in self._predictions:
+            record = self._records.get(name, Record())
+            bidder = Bidder(record, [record], not name.startswith(self._unvouched))
+            self._predictions[name] = predicted(
+                bidder, self._now, (CAPABILITY,), {CAPABILITY: self._prior}, self._explore
+            )
+        return self._predictions[name]
+
+    def learn(self, outcome: Outcome) -> None:
+        self._records[outcome.provider] = self._records.get(outcome.provider, Record()).after(outcome)
+        self._predictions.pop(outcome.provider, None)
