@@ -11,7 +11,7 @@ from statistics import fmean, stdev
 from time import perf_counter
 
 from common import machine, table, verdict
-from scenarios import Degrades, Joins, Promises, Poor, Ring, Scenario, Step, Whitewashes, run
+from scenarios import Degrades, Joins, Poor, Promises, Ring, Scenario, Step, Whitewashes, run
 from strategies import Claims, LowestCost, Oracle, Stars, TrackRecord
 
 from market_core.values import MICRO
