@@ -89,7 +89,7 @@ def histories(draw):
 @given(histories().filter(lambda h: any(len(costs) > 1 for costs in h)), st.integers(-1, 9))
 def test_the_chances_are_those_of_trying_every_auction(history, level):
     pool = Pool.of(history, 100)
-    lowest, second = [], []
+    lowest, second, above_level = [], [], []
     for size, often in Counter(len(costs) for costs in history if costs).items():
         every = list(product(pool.costs, repeat=size))
         for costs in every:
@@ -98,6 +98,8 @@ def test_the_chances_are_those_of_trying_every_auction(history, level):
             lowest.append((chance, one))
             if rest:
                 second.append((chance, rest[0]))
+            if rest and one == level < rest[0]:
+                above_level.append((chance, rest[0]))
 
     def mean(pairs, of):
         return sum(chance * of(x) for chance, x in pairs) / sum(chance for chance, _ in pairs)
@@ -106,6 +108,8 @@ def test_the_chances_are_those_of_trying_every_auction(history, level):
     assert pool.second_above(level) == mean(second, lambda x: x > level)
     assert pool.span(pool.second_above).mean == mean(second, lambda x: x)
     assert pool.span(pool.lowest_above).mean == mean(lowest, lambda x: x)
+    if above_level:
+        assert pool.next_after(level) == mean(above_level, lambda x: x)
     ends = pool.span(pool.lowest_above)
     assert mean(lowest, lambda x: x < ends.low) < Fraction(5, 100) <= mean(lowest, lambda x: x <= ends.low)
     assert mean(lowest, lambda x: x < ends.high) < Fraction(95, 100) <= mean(lowest, lambda x: x <= ends.high)
