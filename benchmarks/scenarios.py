@@ -61,10 +61,10 @@ class Joins(Scenario):
 
 
 class Promises(Scenario):
-    """The provider that is at `place` of twenty says its true time; from task `lies_from` on, half of it."""
+    """The provider that is at `place` of twenty says its true time, and in the tasks of `lies` half of it."""
 
-    def __init__(self, seed: int, place: int, lies_from: int | None = None) -> None:
-        self._place, self._lies_from = place, lies_from
+    def __init__(self, seed: int, place: int, lies: range = range(0)) -> None:
+        self._place, self._lies = place, lies
         super().__init__(seed)
         self.change(claimed_time=self.providers[self.star].time)
 
@@ -72,8 +72,8 @@ class Promises(Scenario):
         return by_hidden[self._place - 1]
 
     def before(self, task: Task, strategy: Strategy) -> None:
-        if task.number == self._lies_from:
-            self.change(claimed_time=self.providers[self.star].time / 2)
+        time = self.providers[self.star].time
+        self.change(claimed_time=time / 2 if task.number in self._lies else time)
 
 
 class Poor(Scenario):

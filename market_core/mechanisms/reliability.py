@@ -140,15 +140,19 @@ def means(
 ) -> Means:
     """Return what a score uses: the expectations of `estimate`, which take microseconds, by the prior of scores.
 
+    Where the record alone is worse than the estimate, its mean log time ratio and its mean quality ratio count:
+    a time or quality claimed is no evidence, and pulling the record towards the claim would reward false ones.
+
     >>> means(Record(), now=0)
     Means(success=800000, time_ratio=1000000, quality_ratio=1000000)
     """
     sums = record.tally(capability).weighed(now, rules, viewer)
     a, b = _beta(sums, prior.success)
+    time, quality = _log_time(sums, prior), _quality(sums, prior)
     return Means(
         millionths(ratio(a, a + b)),
-        millionths(_log_normal_mean(_log_time(sums, prior))),
-        millionths(_quality(sums, prior).mean),
+        millionths((max(time.mean, _own(sums.timed, sums.log_time, time)) + HALF * time.variance).exp()),
+        millionths(min(quality.mean, _own(sums.rated, sums.quality, quality))),
     )
 
 
@@ -242,8 +246,9 @@ def _cox_deviation(posterior: _Normal) -> Decimal:
     return (of_mean + of_variance).sqrt()
 
 
-def _log_normal_mean(posterior: _Normal) -> Decimal:
-    return (posterior.mean + HALF * posterior.variance).exp()
+def _own(weight: Decimal, values: Decimal, posterior: _Normal) -> Decimal:
+    """Return the mean of the record alone; without one, the posterior's."""
+    return ratio(values, weight) if weight > _ENOUGH else posterior.mean
 
 
 def _beta(sums: Sums, prior: BetaPrior) -> tuple[Decimal, Decimal]:

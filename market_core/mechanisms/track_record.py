@@ -18,12 +18,15 @@ class Rules:
 
     `half_life` (seconds) and `half_life_outcomes` (in outcomes of full weight): an outcome's weight is halved
     by each of them, so that a record follows a provider that changes, however often it is asked.
+    `half_life_measures` (in outcomes, at most as many): the same for times and qualities, of which each outcome says
+    more; whoever begins to promise too much is found out the sooner.
     `full_payment` (micro-credits): an outcome weighs payment / full_payment, at most 1.
     `buyer_cap`: one buyer's outcomes together weigh at most that many full ones, in each record.
     """
 
     half_life: int = 90 * 24 * 3600
     half_life_outcomes: int = 100
+    half_life_measures: int = 20
     full_payment: int = MICRO
     buyer_cap: int = 3
 
@@ -71,9 +74,15 @@ class Sums(NamedTuple):
     confident: Decimal = ZERO
     brier: Decimal = ZERO
 
-    def times(self, factor: Decimal) -> "Sums":
-        """Return all sums times `factor`."""
-        return self if factor == ONE else Sums(*(value * factor for value in self))
+    def times(self, factor: Decimal, measures: Decimal = ONE) -> "Sums":
+        """Return all sums times `factor`, those of times and qualities also times `measures`."""
+        if factor == measures == ONE:
+            return self
+        both = factor * measures
+        counts, measured, calls = self[:2], self[2:8], self[8:]
+        return Sums(
+            *(x * factor for x in counts), *(x * both for x in measured), *(x * factor for x in calls)
+        )
 
     def plus(self, other: "Sums") -> "Sums":
         """Return the sums of both."""
@@ -93,9 +102,10 @@ _FORGOTTEN = 40  # half-lives, after which a share weighs less than a millionth 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """All that one buyer's owner reported: `sums` as of `age`, not capped."""
+    """All that one buyer's owner reported: `sums` as of `age` and `worn`, not capped."""
 
     age: Decimal
+    worn: Decimal
     sums: Sums
 
 
@@ -103,7 +113,7 @@ class Share:
 class Tally:
     """The outcomes of one provider, in one capability or in all. Weights are those at `at` (None: no outcome yet).
 
-    `age` counts half-lives, by time and by outcomes. `totals` has each buyer's share, cut to the cap when its
+    `age` counts half-lives, by time and by outcomes, and `worn` those by outcomes alone. `totals` has each buyer's share, cut to the cap when its
     latest outcome came in and forgotten since then like everything else. Counts are plain, and never forgotten.
     """
 
@@ -112,6 +122,7 @@ class Tally:
     failures: int = 0
     at: int | None = None
     age: Decimal = ZERO
+    worn: Decimal = ZERO
     totals: Sums = NOTHING
     shares: Mapping[str, Share] = field(default_factory=dict)
 
@@ -121,7 +132,7 @@ class Tally:
             return NOTHING
         totals, own = self.totals, None if viewer is None else self.shares.get(viewer)
         if own is not None:
-            sums = own.sums.times(halved(self.age - own.age))
+            sums = self._left(own, ZERO, rules)
             totals = totals.plus(sums).minus(sums.times(_capped(own.sums, rules)))
         return totals.times(halved(_half_lives(now - self.at, rules)))
 
@@ -130,23 +141,30 @@ class Tally:
         at = outcome.at if self.at is None else max(self.at, outcome.at)
         new = observed.times(halved(_half_lives(at - outcome.at, rules)))
         passed = ZERO if self.at is None else _half_lives(at - self.at, rules)
-        old = self.shares.get(outcome.buyer_owner, Share(self.age, NOTHING))
-        before = old.sums.times(halved(self.age + passed - old.age))
+        old = self.shares.get(outcome.buyer_owner, Share(self.age, self.worn, NOTHING))
+        before = self._left(old, passed, rules)
         counted = before.times(_capped(old.sums, rules))
-        sums = before.times(halved(_outcomes(new.weight, rules))).plus(new)
+        sums = _worn(before, _outcomes(new.weight, rules), rules).plus(new)
         counts = sums.times(_capped(sums, rules))
         # The others forget by what is really new: a capped buyer that reports on cannot wear them out.
-        worn = _outcomes(max(counts.weight - counted.weight, ZERO), rules)
-        age = self.age + passed + worn
+        wear = _outcomes(max(counts.weight - counted.weight, ZERO), rules)
+        age, worn = self.age + passed + wear, self.worn + wear
+        others = self.totals.times(halved(passed)).minus(counted)
         return Tally(
             self.awards,
             self.successes + outcome.success,
             self.failures + (not outcome.success),
             at,
             age,
-            self.totals.times(halved(passed)).minus(counted).times(halved(worn)).plus(counts),
-            {**self._remembered(age), outcome.buyer_owner: Share(age, sums)},
+            worn,
+            _worn(others, wear, rules).plus(counts),
+            {**self._remembered(age), outcome.buyer_owner: Share(age, worn, sums)},
         )
+
+    def _left(self, share: Share, passed: Decimal, rules: Rules) -> Sums:
+        """Return what is left of a share when `passed` half-lives more have passed."""
+        worn = self.worn - share.worn
+        return _worn(share.sums.times(halved(self.age + passed - share.age - worn)), worn, rules)
 
     def _remembered(self, age: Decimal) -> dict[str, Share]:
         return {buyer: share for buyer, share in self.shares.items() if age - share.age < _FORGOTTEN}
@@ -247,6 +265,12 @@ def _half_lives(seconds: int, rules: Rules) -> Decimal:
 def _outcomes(weight: Decimal, rules: Rules) -> Decimal:
     """Return how many half-lives new outcomes of `weight` are."""
     return ratio(weight, Decimal(rules.half_life_outcomes))
+
+
+def _worn(sums: Sums, wear: Decimal, rules: Rules) -> Sums:
+    """Return what `wear` half-lives by outcomes leave; times and qualities have shorter ones."""
+    faster = ratio(Decimal(rules.half_life_outcomes), Decimal(rules.half_life_measures))
+    return sums.times(halved(wear), halved(wear * (faster - 1)))
 
 
 def _capped(sums: Sums, rules: Rules) -> Decimal:

@@ -21,7 +21,7 @@ from market_core.mechanisms.reliability import (
 from market_core.mechanisms.track_record import Outcome, Record, Rules, Sums, Tally
 
 CREDIT = 1_000_000
-LASTING = Rules(half_life=10**12, half_life_outcomes=10**12)
+LASTING = Rules(half_life=10**12, half_life_outcomes=10**12, half_life_measures=10**12)
 
 
 def record(successes, failures, *, times=(), qualities=(), confidences=()):
@@ -77,6 +77,19 @@ def test_the_interval_of_an_unbroken_record_is_a_root(n):
 def test_scores_expect_four_of_five_tasks_to_succeed_of_an_unknown_provider():
     assert means(Record(), 0) == Means(800_000, 1_000_000, 1_000_000)
     assert percentile(USUAL, 20).success == round(1e6 * 0.2**0.25)
+
+
+def test_a_score_gives_no_credit_for_claims_that_the_record_contradicts():
+    late_and_poor, early_and_good = (
+        means(record(2, 0, times=[r, r], qualities=[q, q]), 0, "review", NEUTRAL, LASTING)
+        for r, q in ((2, 0.5), (0.5, 1.5))
+    )
+    shown = of(record(2, 0, times=[0.5, 0.5], qualities=[1.5, 1.5]))
+    assert (early_and_good.time_ratio, early_and_good.quality_ratio) == (
+        shown.time_ratio.mean,
+        shown.quality_ratio.mean,
+    )
+    assert (late_and_poor.time_ratio > 2_000_000, late_and_poor.quality_ratio) == (True, 500_000)
 
 
 def test_times_follow_the_posterior_of_the_normal_model():

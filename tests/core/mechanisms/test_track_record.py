@@ -12,7 +12,7 @@ from market_core.mechanisms.track_record import RULES, Outcome, Record, Rules, e
 
 CREDIT = 1_000_000
 DAY = 24 * 3600
-LASTING = Rules(half_life=10**12, half_life_outcomes=10**12)
+LASTING = Rules(half_life=10**12, half_life_outcomes=10**12, half_life_measures=10**12)
 WORK = Outcome("p/1", "p", "b/1", "b", ("review",), at=0, success=True, payment=CREDIT)
 
 
@@ -86,6 +86,13 @@ def test_weight_halves_after_a_hundred_outcomes_of_others():
     record = after(done("first"), *(done(f"b{i}") for i in range(100)), rules=RULES)
     first = record.overall.shares["first"]
     assert abs(halved(record.overall.age - first.age) - Decimal("0.5")) < Decimal("1e-20")
+
+
+def test_times_and_qualities_halve_after_twenty_outcomes_of_others():
+    first = done("first", estimated_time=60, actual_time=120, promised_quality=60, quality=30)
+    sums = after(first, *(done(f"b{i}") for i in range(20)), rules=RULES).overall.totals
+    assert [millionths(x) for x in (sums.timed, sums.rated)] == [500_000, 500_000]
+    assert abs(sums.log_time - sums.timed * Decimal(2).ln()) < Decimal("1e-20")
 
 
 def test_an_outcome_reported_late_weighs_what_it_would_have_kept():
