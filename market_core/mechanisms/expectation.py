@@ -78,10 +78,11 @@ def predicted(
     `priors`: by capability, USUAL where it has none. `viewer`: the buyer's owner, whose own outcomes count in full.
 
     `explore` (micro-credits): the bonus is explore / (1 + evidence), rounded half-even: all of it for an owner
-    nobody knows, half after one outcome, none from NEWCOMER_OUTCOMES on in the capability. It is for vouched owners only, and goes by the evidence of the whole
-    owner, so that a second id finds it used up. Where several bids of one owner stand in an auction, the caller
-    gives it to one of them. Source: an upper confidence bound with the bonus of Rosin (2011), which falls like
-    the variance, not the deviation: else a provider known to be poor would be lifted for a long time.
+    nobody knows, half after one outcome, none from NEWCOMER_OUTCOMES on in the capability. It is for vouched
+    owners only, and goes by the evidence of the whole owner, so that a second id finds it used up. Where several
+    bids of one owner stand in an auction, the caller gives it to one of them. Source: an upper confidence bound
+    with the bonus of Rosin (2011), which falls like the variance, not like the deviation (Auer, Cesa-Bianchi and
+    Fischer 2002): else a provider known to be poor would be lifted for a long time.
 
     >>> predicted(Bidder(Record(), [Record()], vouched=True), now=0, explore=900).bonus
     900

@@ -113,8 +113,9 @@ class Share:
 class Tally:
     """The outcomes of one provider, in one capability or in all. Weights are those at `at` (None: no outcome yet).
 
-    `age` counts half-lives, by time and by outcomes, and `worn` those by outcomes alone. `totals` has each buyer's share, cut to the cap when its
-    latest outcome came in and forgotten since then like everything else. Counts are plain, and never forgotten.
+    `age` counts half-lives, by time and by outcomes, and `worn` those by outcomes alone. `totals` has each
+    buyer's share, cut to the cap when its latest outcome came in and forgotten since then like everything else.
+    Counts are plain, and never forgotten.
     """
 
     awards: int = 0
@@ -126,6 +127,7 @@ class Tally:
     totals: Sums = NOTHING
     shares: Mapping[str, Share] = field(default_factory=dict)
 
+    @in_context
     def weighed(self, now: int, rules: Rules, viewer: str | None = None) -> Sums:
         """Return the sums at `now`; those of the owner `viewer` are not capped, for nobody deceives itself."""
         if self.at is None:

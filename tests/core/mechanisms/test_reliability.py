@@ -2,7 +2,7 @@
 
 import math
 import random
-from decimal import Decimal
+from decimal import Decimal, localcontext
 
 import pytest
 
@@ -18,7 +18,7 @@ from market_core.mechanisms.reliability import (
     percentile,
     reliable,
 )
-from market_core.mechanisms.track_record import Outcome, Record, Rules, Sums, Tally
+from market_core.mechanisms.track_record import RULES, Outcome, Record, Rules, Sums, Tally
 
 CREDIT = 1_000_000
 LASTING = Rules(half_life=10**12, half_life_outcomes=10**12, half_life_measures=10**12)
@@ -114,6 +114,17 @@ def test_quality_follows_the_posterior_of_the_normal_model():
 
 def test_calibration_is_the_brier_score():
     assert of(record(2, 1, confidences=[0.9, 0.6, 0.8])).brier == round(1e6 * (0.01 + 0.16 + 0.64) / 3)
+
+
+def test_the_callers_decimal_context_makes_no_difference():
+    def everything():
+        made = record(7, 3, times=[1.3] * 10, qualities=[0.9] * 10)
+        prior = learned([made.tally("review").weighed(10**6, RULES)] * 6)
+        return made, prior, estimate(made, 10**6, "review", prior), means(made, 10**6, "review", prior)
+
+    wanted = everything()
+    with localcontext(prec=3):
+        assert everything() == wanted
 
 
 def test_the_gate_asks_for_success_with_nineteen_chances_in_twenty():
