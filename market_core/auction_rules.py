@@ -50,16 +50,16 @@ from market_core.values import MARKET, bid_id_in, from_micros, micros, owner_of,
 
 
 @singledispatch
-def decide(command: object, auction: Auction, facts: Facts, provider: Agent) -> list[Event]:
+def decide(command: object, auction: Auction, facts: Facts) -> list[Event]:
     """Return the events that `command` makes in `auction`, or raise the Rejection that applies first.
 
-    `provider` is the bidding agent (for a bid); other commands do not look at it.
+    A bid also rests on the bidder's card: see `bid`.
     """
     raise TypeError(f"{type(command).__name__} is not for an auction")
 
 
 @decide.register
-def _(command: CreateAuction, auction: Auction, facts: Facts, provider: Agent) -> list[Event]:
+def _(command: CreateAuction, auction: Auction, facts: Facts) -> list[Event]:
     if any(owner_of(agent) == owner_of(command.agent) for agent in command.invite):
         raise Rejection(Code.OWN_AUCTION)
     closes_at = deadline(command.closes_at, command.closes_in, facts, "closes_at", "closes_in")
@@ -114,8 +114,8 @@ def deadline(
     return moment
 
 
-@decide.register
-def _(command: SubmitBid, auction: Auction, facts: Facts, provider: Agent) -> list[Event]:
+def bid(command: SubmitBid, auction: Auction, facts: Facts, provider: Agent) -> list[Event]:
+    """Return the events that a bid of `provider` makes, or raise the Rejection that applies first."""
     terms = auction.terms
     _check_replaces_own(command, auction)
     if owner_of(command.agent) == owner_of(terms.buyer):
@@ -145,8 +145,8 @@ def _(command: SubmitBid, auction: Auction, facts: Facts, provider: Agent) -> li
         raise Rejection(Code.NOTHING_TO_TAKE)
     if terms.format == "open" and command.valid_for is not None:
         raise Rejection(Code.MUST_BIND)
-    bid = _bid(command, auction, facts, provider)
-    return _openly(auction, bid, facts.now) if terms.format == "open" else [bid]
+    made = _bid(command, auction, facts, provider)
+    return _openly(auction, made, facts.now) if terms.format == "open" else [made]
 
 
 def _bid(command: SubmitBid, auction: Auction, facts: Facts, provider: Agent) -> BidSubmitted:
@@ -301,7 +301,7 @@ def _check_in_time(auction: Auction, now: datetime) -> None:
 
 
 @decide.register
-def _(command: Withdraw, auction: Auction, facts: Facts, provider: Agent) -> list[Event]:
+def _(command: Withdraw, auction: Auction, facts: Facts) -> list[Event]:
     if command.id.startswith("auc_"):
         return _cancel(command, auction, facts)
     if auction.created is None:
@@ -350,7 +350,7 @@ def _check_promise_kept(auction: Auction, facts: Facts) -> None:
 
 
 @decide.register
-def _(command: CloseAuction, auction: Auction, facts: Facts, provider: Agent) -> list[Event]:
+def _(command: CloseAuction, auction: Auction, facts: Facts) -> list[Event]:
     _check_buyer(command, auction)
     check_move(status_at(auction, facts.now), "close")
     _check_promise_kept(auction, facts)
@@ -358,7 +358,7 @@ def _(command: CloseAuction, auction: Auction, facts: Facts, provider: Agent) ->
 
 
 @decide.register
-def _(command: AwardAuction, auction: Auction, facts: Facts, provider: Agent) -> list[Event]:
+def _(command: AwardAuction, auction: Auction, facts: Facts) -> list[Event]:
     return [*closing(command, auction, facts), awarded(auction, facts)]
 
 
@@ -374,7 +374,7 @@ def closing(command: AwardAuction, auction: Auction, facts: Facts) -> list[Event
 
 
 @decide.register
-def _(command: ReportOutcome, auction: Auction, facts: Facts, _provider: Agent) -> list[Event]:
+def _(command: ReportOutcome, auction: Auction, facts: Facts) -> list[Event]:
     _check_buyer(command, auction)
     check_move(status_at(auction, facts.now), "report")
     provider = _reported_on(command, auction)
@@ -417,7 +417,7 @@ def _reported_on(command: ReportOutcome, auction: Auction) -> str:
 
 
 @decide.register
-def _(command: Lapse, auction: Auction, facts: Facts, provider: Agent) -> list[Event]:
+def _(command: Lapse, auction: Auction, facts: Facts) -> list[Event]:
     """Record a deadline that passed; without one there is nothing to record."""
     if auction.created is not None and auction.status == "open" and deadline_passed(auction, facts.now):
         return [AuctionClosed(facts.now, MARKET)]

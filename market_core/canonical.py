@@ -77,4 +77,4 @@ def chain_hash(previous: str, stream: str, version: int, body: str) -> str:
 
     It covers the event before it, so an edit, a swap or a gap anywhere shows in every later hash.
     """
-    return digest(f"{previous}\0{stream}\0{version}\0{body}")
+    return hashlib.sha256(f"{previous}\0{stream}\0{version}\0{body}".encode()).hexdigest()

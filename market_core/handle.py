@@ -104,10 +104,10 @@ def evolve(state: State, event: Event) -> State:
 def streams(command: AnyCommand, found: States, facts: Facts) -> tuple[str, ...]:
     """Return the streams that `command` reads or writes, as far as `found` tells; ask until nothing is new."""
     match command:
-        case CreateAuction():
-            return (auction_stream(f"auc_{facts.token}"),)
         case SubmitBid():
             return _bid_streams(command, found)
+        case CreateAuction():
+            return (auction_stream(f"auc_{facts.token}"),)
         case Withdraw():
             return (_stream_of(command.id),)
         case CloseAuction():
@@ -156,7 +156,7 @@ def _award_streams(command: AwardAuction, found: States, facts: Facts) -> tuple[
 def _decided(auction: Auction, command: AwardAuction, facts: Facts) -> list[Event]:
     """Return what an award makes of one auction, decided once for the same facts."""
     if auction.prepared is None or auction.prepared[0] is not facts:
-        auction.prepared = facts, auction_rules.decide(command, auction, facts, _NOBODY)
+        auction.prepared = facts, auction_rules.decide(command, auction, facts)
     return auction.prepared[1]
 
 
@@ -215,7 +215,7 @@ def handle(states: States, command: AnyCommand, facts: Facts) -> Decision:
     state = states[stream]
     match state:
         case Auction():
-            events = auction_rules.decide(command, state, facts, _NOBODY)
+            events = auction_rules.decide(command, state, facts)
         case Resource():
             events = resources.decide(command, state, facts, _owner(states, command))
         case Agent():
@@ -304,7 +304,7 @@ def _bid(states: States, command: SubmitBid, facts: Facts) -> Decision:
     assert isinstance(auction, Auction)  # by its stream's name
     provider = states[agent_stream(command.agent)] if auction.asks_of_card else _NOBODY
     assert isinstance(provider, Agent)  # likewise
-    events = auction_rules.decide(command, auction, facts, provider)
+    events = auction_rules.bid(command, auction, facts, provider)
     work = _work_won(auction, events) if auction.terms.schedule else {}
     return Decision({stream: events} | work)
 
@@ -314,7 +314,7 @@ def _report(states: States, command: ReportOutcome, facts: Facts) -> Decision:
     stream = auction_stream(command.auction_id)
     state = states[stream]
     assert isinstance(state, Auction)  # by its stream's name
-    events = auction_rules.decide(command, state, facts, _NOBODY)
+    events = auction_rules.decide(command, state, facts)
     assert state.award is not None  # else decide refused
     (event,) = events
     assert isinstance(event, OutcomeReported)  # what a report makes

@@ -31,6 +31,7 @@ EXACT = Context(prec=60, Emax=999_999, Emin=-999_999)
 """Where decimals are calculated with: the context of whoever embeds the core may round."""
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,4})?", re.ASCII)
+_SHORT = re.compile(r"-?\d+\.\d{1,6}", re.ASCII)  # a float written so, as most are, is fine as it stands
 _MOST_DIGITS = 25  # below the 28 digits of a decimal context, so that no step below can round
 
 
@@ -40,22 +41,10 @@ def exact(value: object) -> Decimal:
     A float counts as the shortest text that reads back as it, so 0.1 is one tenth.
     Raises ValueError for booleans, text that is no number, NaN, infinity and more than 6 decimal places.
     """
-    if isinstance(value, Decimal):
-        number = value
-    elif isinstance(value, bool):
-        raise ValueError("must be a number, not true or false")
-    elif isinstance(value, int):
-        if value.bit_length() > 80:
-            raise ValueError("is too large")
-        number = Decimal(value)
-    elif isinstance(value, float):
-        number = Decimal(float.__repr__(value))  # a float of another library may call itself otherwise
-    elif isinstance(value, str):
-        if len(value) > 64 or not _NUMBER.fullmatch(value.strip()):
-            raise ValueError("must be a finite number")
-        number = Decimal(value.strip())
-    else:
-        raise ValueError("must be a number")
+    # A float of another library may call itself otherwise.
+    if isinstance(value, float) and _SHORT.fullmatch(text := float.__repr__(value)):
+        return Decimal(text)
+    number = _as_written(value)
     if not number.is_finite():
         raise ValueError("must be a finite number")
     _, digits, exponent = number.as_tuple()
@@ -70,6 +59,25 @@ def exact(value: object) -> Decimal:
             rounded = plain(EXACT.quantize(number, Decimal("0.000001")))
             raise ValueError(f"must have at most 6 decimal places; the nearest is {rounded}")
     return number
+
+
+def _as_written(value: object) -> Decimal:
+    """Return a number as a decimal, if it is one: finite or not, however long."""
+    if isinstance(value, Decimal):
+        return value
+    if isinstance(value, bool):
+        raise ValueError("must be a number, not true or false")
+    if isinstance(value, int):
+        if value.bit_length() > 80:
+            raise ValueError("is too large")
+        return Decimal(value)
+    if isinstance(value, float):
+        return Decimal(float.__repr__(value))
+    if isinstance(value, str):
+        if len(value) > 64 or not _NUMBER.fullmatch(value.strip()):
+            raise ValueError("must be a finite number")
+        return Decimal(value.strip())
+    raise ValueError("must be a number")
 
 
 def _amount(
@@ -132,7 +140,9 @@ def plain(amount: Decimal) -> str:
     >>> plain(Decimal("500")), plain(Decimal("0.50")), plain(Decimal("0"))
     ('500', '0.5', '0')
     """
-    text = format(amount, "f")
+    text = EXACT.to_sci_string(amount)  # the quick way, but for exponents
+    if "E" in text:
+        text = format(amount, "f")
     if "." in text:
         text = text.rstrip("0").rstrip(".")
     return "0" if text == "-0" else text

@@ -138,8 +138,9 @@ def _named(command: AnyCommand, found: States, facts: Facts) -> tuple[str, ...]:
 
 @dataclass(slots=True)
 class _Batch:
-    """What one turn of the writer has decided so far."""
+    """What one turn of the writer is to decide, and has decided so far."""
 
+    pending: Sequence[_Waiting]
     transactions: list[Transaction] = field(default_factory=list)
     owners: list[_Waiting] = field(default_factory=list)  # whose the transactions are
     settled: list[_Waiting] = field(default_factory=list)  # decided without a transaction
@@ -147,9 +148,9 @@ class _Batch:
     states: dict[str, State] = field(default_factory=dict)  # of the streams read in this turn, as they stand
     written: set[str] = field(default_factory=set)
 
-    def unread(self, pending: Iterable[_Waiting]) -> set[str]:
-        """Return the streams that commands name, as far as one can tell, and that were not read yet."""
-        return {name for waiting in pending for name in waiting.names(self.states)} - self.states.keys()
+    def unread(self) -> set[str]:
+        """Return the streams that the commands name, as far as can be told by now, and that were not read."""
+        return {name for waiting in self.pending for name in waiting.names(self.states)} - self.states.keys()
 
 
 @dataclass(slots=True)
@@ -317,7 +318,7 @@ class Service:
 
     async def _attempt(self, pending: list[_Waiting]) -> list[_Waiting]:
         """Decide and commit; release what is settled and return, in order, what must be decided again."""
-        batch = _Batch()
+        batch = _Batch(pending)
         try:
             left = await self._decide_all(pending, batch)
             stale = await self._commit(batch.transactions)
@@ -342,7 +343,6 @@ class Service:
         now = self.clock.now()
         for waiting in pending:
             waiting.begin([self._facts(command, now, waiting.solution) for command in waiting.commands])
-        await self._read(pending, batch)
         for position, waiting in enumerate(pending):
             if waiting.once and (waiting.once.agent, waiting.once.key) in batch.keys:
                 return pending[position:]  # its twin is in this batch: look again once that is committed
@@ -363,14 +363,11 @@ class Service:
             batch.settled.append(waiting)
         return []
 
-    async def _read(self, pending: list[_Waiting], batch: _Batch) -> None:
-        """Bring what the commands name up to date: all that can be told at once, then what that leads to."""
-        while unread := batch.unread(pending):
-            await self._load(unread, batch)
-
-    async def _load(self, names: Iterable[str], batch: _Batch) -> None:
-        await self._streams.load(names)
-        batch.states.update((name, self._streams[name].state) for name in names)
+    async def _read(self, batch: _Batch) -> None:
+        """Bring what all the commands name up to date at once: one may lack it now, the others will soon."""
+        unread = batch.unread()
+        await self._streams.load(unread)
+        batch.states.update((name, self._streams[name].state) for name in unread)
 
     def _facts(self, command: AnyCommand, now: datetime, solution: Solution | None) -> Facts:
         """Return what the world tells a command; solving is for the solver, not for the writer."""
@@ -417,14 +414,14 @@ class Service:
         self, command: AnyCommand, facts: Facts, waiting: _Waiting, batch: _Batch, draft: _Draft
     ) -> After:
         names = streams(command, batch.states, facts)
-        while missing := [name for name in names if name not in batch.states]:
-            await self._load(missing, batch)
+        while not batch.states.keys() >= set(names):
+            await self._read(batch)
             names = streams(command, batch.states, facts)
         waiting.streams.update(names)
         found = {name: batch.states[name] for name in names}
         decision = handle(found, command, facts)
         # What was read and is not on disk yet must get there, or this decision was built on sand.
-        for name in (*decision.guards, *(batch.written & found.keys())):
+        for name in (*decision.guards, *batch.written.intersection(found)):
             draft.guards.setdefault(name, draft.expected.get(name, self._streams[name].version))
         for name, events in decision.events.items():
             if events:

@@ -26,7 +26,7 @@ FEW = 3
 """That search is worth while where there are so many times as many columns."""
 NODES = 20
 """So far it goes."""
-WIDE = 500
+WIDE = 1_000
 """Among more columns a good decision is looked for first, then the proof that it is the best."""
 MOST_CELLS = 1 << 22
 """So large a table is quicker than that search."""
