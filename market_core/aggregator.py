@@ -1,17 +1,25 @@
 """Demand of many agents for a resource, in process: a face of `Market`, as the server's tools are another."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from market_core.commands import AggregateDemand, Grant, Lapse, OfferResources, RequestResources, Withdraw
-from market_core.events import DemandPosted, Fill, LeftOut, OfferPosted, PoolCleared, PoolLapsed, PoolOpened
+from market_core.commands import (
+    AggregateDemand,
+    Grant,
+    Lapse,
+    OfferResources,
+    RequestBundle,
+    RequestResources,
+    Withdraw,
+)
+from market_core.events import BundlePosted, BundlesCleared, DemandPosted, Fill, LeftOut, OfferPosted, PoolCleared, PoolLapsed, PoolOpened
 from market_core.handle import auction_stream, clearings, resource_stream
 from market_core.invalid import checked
 from market_core.market import Amount, Market
 from market_core.observation import ResourceSeen
-from market_core.terms import ClearingRule, OfferTier, Policy, PoolRule, Sharing, Threshold
+from market_core.terms import BundleRule, ClearingRule, OfferTier, Policy, PoolRule, Sharing, Threshold
 from market_core.values import total
 
 
@@ -79,6 +87,34 @@ class DemandAggregator:
         assert isinstance(event, DemandPosted)  # what a request makes
         return event.demand_id
 
+    def request_bundle(
+        self,
+        agent: str,
+        bundle: Mapping[str, Amount],
+        max_payment: Amount | None = None,
+        *,
+        per_task: bool = False,
+        tasks: int = 1,
+        priority: int | None = None,
+        weight: Amount | None = None,
+        needed_by: datetime | None = None,
+    ) -> str:
+        """Post demand for several resources together and return its id; the fields are those of the tool of this name."""
+        command = checked(
+            RequestBundle,
+            agent=agent,
+            bundle=dict(bundle),
+            max_payment=max_payment,
+            per_task=per_task,
+            tasks=tasks,
+            priority=priority,
+            weight=weight,
+            needed_by=needed_by,
+        )
+        (event,) = next(iter(self.market.execute(command).events.values()))
+        assert isinstance(event, BundlePosted)  # what a request makes
+        return event.bundle_id
+
     def offer_resources(
         self,
         agent: str,
@@ -136,6 +172,26 @@ class DemandAggregator:
             cleared.left_out,
             book.demand.quantity,
         )
+
+    def allocate_bundles(
+        self,
+        resources: Sequence[str],
+        agent: str = "aggregator",
+        policy: Policy | None = None,
+        payment_rule: BundleRule | None = None,
+    ) -> BundlesCleared:
+        """Serve the demand for bundles of these resources from their offers. Raises `nothing_to_clear` where none can be."""
+        command = checked(
+            AggregateDemand,
+            agent=agent,
+            resources=tuple(resources),
+            via="bundles",
+            policy=policy,
+            payment_rule=payment_rule,
+        )
+        (event,) = next(iter(self.market.execute(command).events.values()))
+        assert isinstance(event, BundlesCleared)  # what clearing bundles makes
+        return event
 
     def pool_demand(
         self,

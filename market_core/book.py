@@ -5,8 +5,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from heapq import heappop, heappush
+from typing import TypeVar
 
 from market_core.events import (
+    BundlePosted,
+    BundlesCleared,
     DemandPosted,
     EntriesLapsed,
     EntryWithdrawn,
@@ -20,7 +23,7 @@ from market_core.events import (
 )
 from market_core.lifecycle import EntryStatus
 from market_core.terms import ClearingRule, OfferTier, Policy
-from market_core.values import MICRO, from_micros, micros, owner_of
+from market_core.values import MICRO, from_micros, micros, name_of, owner_of
 
 _REMEMBERED = 1000
 """Finished entries whose end the state remembers, beside those of the last event; the journal remembers all."""
@@ -48,6 +51,32 @@ class Entry:
     priority: int = 0
     weight: Decimal = Decimal(1)
     pool: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BundleDemand:
+    """A demand for several resources together; each of their books has it.
+
+    `amounts` in micro-units by the resource's name, for one task; `left`: the tasks not served, in millionths.
+    `max_payment` for one task (None: any price).
+    """
+
+    bundle_id: str
+    agent: str
+    amounts: dict[str, int]
+    left: int
+    max_payment: Decimal | None
+    per_task: bool
+    until: datetime | None
+    posted_at: datetime
+    priority: int = 0
+    weight: Decimal = Decimal(1)
+
+
+def part_left(demand: BundleDemand, served: int) -> bool:
+    """Return whether what is left after so many tasks, in millionths, is still something of each resource's smallest part."""
+    left = demand.left - served
+    return any(amount * left // MICRO for amount in demand.amounts.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +124,8 @@ class Resource:
     payment_rule: ClearingRule | None = None
     demand: dict[str, Entry] = field(default_factory=dict)
     offers: dict[str, Entry] = field(default_factory=dict)
+    bundles: dict[str, BundleDemand] = field(default_factory=dict)
+    bundle_owners: dict[str, int] = field(default_factory=dict)
     ended: dict[str, Ended] = field(default_factory=dict)
     last_clearing: ResourceCleared | None = None
     clearings: int = 0
@@ -114,7 +145,10 @@ class Resource:
         return (*self.demand.values(), *self.offers.values())
 
 
-def live(entries: Iterable[Entry], now: datetime) -> list[Entry]:
+_Timed = TypeVar("_Timed", Entry, BundleDemand)
+
+
+def live(entries: Iterable[_Timed], now: datetime) -> list[_Timed]:
     """Return the entries whose time is not over at `now`."""
     return [entry for entry in entries if entry.until is None or entry.until > now]
 
@@ -276,7 +310,51 @@ def _fill(book: Resource, entry_id: str, quantity: Decimal) -> None:
     sums.add(side[entry_id])
 
 
+def _bundle(book: Resource, event: BundlePosted) -> None:
+    book.name = book.name or event.name
+    owner = owner_of(event.agent)
+    book.bundle_owners[owner] = book.bundle_owners.get(owner, 0) + 1
+    book.bundles[event.bundle_id] = BundleDemand(
+        event.bundle_id,
+        event.agent,
+        {name_of(name): micros(quantity) for name, quantity in event.bundle.items()},
+        event.tasks * MICRO,
+        event.max_payment,
+        event.per_task,
+        event.needed_by,
+        event.at,
+        event.priority,
+        event.weight,
+    )
+
+
+def _bundles_cleared(book: Resource, event: BundlesCleared) -> None:
+    for given in event.allocations:
+        demand = book.bundles.get(given.bundle_id)
+        if demand is not None:
+            served = micros(given.tasks)
+            if demand.left == served:
+                _end(book, given.bundle_id, "filled")
+            else:
+                book.bundles[given.bundle_id] = replace(demand, left=demand.left - served)
+    for fill in event.suppliers:
+        if fill.entry_id in book.offers:
+            _fill(book, fill.entry_id, fill.quantity)
+
+
+def _end_bundle(book: Resource, bundle_id: str, status: EntryStatus) -> None:
+    demand = book.bundles.pop(bundle_id)
+    owner = owner_of(demand.agent)
+    book.bundle_owners[owner] -= 1
+    if not book.bundle_owners[owner]:
+        del book.bundle_owners[owner]
+    book.ended[bundle_id] = Ended(demand.agent, status)
+
+
 def _end(book: Resource, entry_id: str, status: EntryStatus) -> None:
+    if entry_id in book.bundles:
+        _end_bundle(book, entry_id, status)
+        return
     side, sums = _side(book, "demand" if entry_id in book.demand else "offer")
     entry = side.pop(entry_id)
     sums.take(entry)
@@ -291,7 +369,9 @@ _EVOLVE: Mapping[type, Callable[..., None]] = {
     OfferPosted: _offer,
     EntryWithdrawn: _withdrawn,
     EntriesLapsed: _lapsed,
+    BundlePosted: _bundle,
     ResourceCleared: _cleared,
+    BundlesCleared: _bundles_cleared,
     PoolOpened: _pool_opened,
     PoolCleared: _pool_cleared,
     PoolLapsed: _pool_lapsed,

@@ -48,6 +48,7 @@ from market_core.terms import (
     wrong,
 )
 from market_core.values import (
+    AMOUNT_LIMIT,
     AgentId,
     Duration,
     Instant,
@@ -61,6 +62,7 @@ from market_core.values import (
     ShortText,
     ShownName,
     TaskText,
+    name_of,
 )
 
 
@@ -377,6 +379,56 @@ class RequestResources(Command):
         return self
 
 
+MOST_RESOURCES = 20
+"""Resources in a bundle, or in one aggregation."""
+
+
+class RequestBundle(Command):
+    """Post demand for several resources together."""
+
+    bundle: Annotated[
+        dict[ShownName, Quantity],
+        Field(
+            min_length=1,
+            max_length=MOST_RESOURCES,
+            description='{resource: quantity} needed together, such as {"gpu-hours": 8, "memory-gb": 64}',
+        ),
+    ]
+    max_payment: Annotated[
+        PositiveMoney | None,
+        Field(
+            description="the most you pay for one bundle, credits. Default: any price, which only the policies "
+            "fair and priority can serve"
+        ),
+    ] = None
+    per_task: Annotated[
+        bool,
+        Field(
+            description="true: one bundle is what one task needs; serve some tasks, or part of one where the "
+            "resources divide. Default: all or nothing"
+        ),
+    ] = False
+    tasks: Annotated[int, Field(ge=1, le=1_000_000, description="with per_task: how many are of use")] = 1
+    priority: Annotated[
+        Priority | None,
+        Field(description="for policy priority: at most what the operator granted, the default"),
+    ] = None
+    weight: Annotated[Quantity | None, Field(description="for policies fair and priority: likewise")] = None
+    needed_by: Annotated[Instant | None, Field(description="when the demand lapses, ISO 8601 with zone")] = (
+        None
+    )
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if len({name_of(name) for name in self.bundle}) < len(self.bundle):
+            raise wrong("bundle", "names a resource twice")
+        if self.tasks > 1 and not self.per_task:
+            raise wrong("tasks", "works with per_task: true only; else a bundle is all or nothing")
+        if any(quantity * self.tasks >= AMOUNT_LIMIT for quantity in self.bundle.values()):
+            raise wrong("tasks", f"times a quantity reaches {AMOUNT_LIMIT:,}")
+        return self
+
+
 class OfferResources(Command):
     """Post supply of a resource."""
 
@@ -420,7 +472,7 @@ class AggregateDemand(Command):
 
     resources: Annotated[
         tuple[Name, ...],
-        Field(strict=False, min_length=1, max_length=20, description="their names"),
+        Field(strict=False, min_length=1, max_length=MOST_RESOURCES, description="their names"),
     ]
     policy: Annotated[
         Policy | None,
@@ -429,14 +481,16 @@ class AggregateDemand(Command):
         ),
     ] = None
     via: Annotated[
-        Literal["offers", "auction"],
-        Field(description="auction: the demand is bought together in one auction"),
+        Literal["offers", "bundles", "auction"],
+        Field(
+            description="bundles: serve request_bundle instead. auction: the demand is bought together in one"
+        ),
     ] = "offers"
     payment_rule: Annotated[
-        Literal["uniform", "mcafee", "pay_as_bid"] | None,
+        Literal["uniform", "mcafee", "pay_as_bid", "vcg", "core"] | None,
         Field(
-            description="offers: uniform (default), or mcafee: truthful on both sides, single units. auction: "
-            "pay_as_bid (default) or uniform for suppliers"
+            description="offers: uniform (default), or mcafee: truthful on both sides, single units. bundles: "
+            "pay_as_bid, vcg, core or, where tasks divide, uniform. auction: pay_as_bid (default) or uniform"
         ),
     ] = None
     closes_in: Annotated[Duration | None, Field(description="auction: seconds")] = None
@@ -451,12 +505,17 @@ class AggregateDemand(Command):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        if self.via == "offers":
+        if self.via != "auction":
             for name in ("closes_in", "threshold", "sharing"):
                 if getattr(self, name) is not None:
                     raise wrong(name, "works with via auction only")
-            if self.payment_rule == "pay_as_bid":
+            if self.via == "offers" and self.payment_rule in ("pay_as_bid", "vcg", "core"):
                 raise wrong("payment_rule", "must be uniform or mcafee via offers")
+            if self.via == "bundles" and self.payment_rule == "mcafee":
+                raise wrong("payment_rule", "must be pay_as_bid, vcg, core or uniform via bundles")
+            shared = self.via == "bundles" and self.policy in ("fair", "priority")
+            if shared and self.payment_rule not in (None, "uniform"):
+                raise wrong("payment_rule", f"must be uniform with policy {self.policy}: one price for all")
             return self
         if len(self.resources) != 1:
             raise wrong("resources", "must be one via auction")
@@ -466,7 +525,7 @@ class AggregateDemand(Command):
             raise wrong(
                 "policy", "works with via offers only; an auction serves those to whom it is worth most"
             )
-        if self.payment_rule == "mcafee":
+        if self.payment_rule not in (None, "pay_as_bid", "uniform"):
             raise wrong("payment_rule", "must be pay_as_bid or uniform via auction")
         return self
 
@@ -523,6 +582,7 @@ AnyCommand = (
     | AwardAuction
     | ReportOutcome
     | RequestResources
+    | RequestBundle
     | OfferResources
     | AggregateDemand
     | RegisterAgent

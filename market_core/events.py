@@ -10,6 +10,7 @@ from typing import Literal
 
 from market_core.terms import (
     NO_CONSTRAINTS,
+    BundleRule,
     ClearingRule,
     Combine,
     Constraints,
@@ -289,6 +290,26 @@ class DemandPosted:
 
 
 @dataclass(frozen=True, slots=True)
+class BundlePosted:
+    """An agent asked for quantities of several resources together; stands in the book of each, here of `name`.
+
+    `max_payment`, for one bundle, None means any price. With `per_task` one bundle is what one of the `tasks` needs.
+    """
+
+    at: datetime
+    bundle_id: str
+    agent: str
+    name: str
+    bundle: dict[str, Decimal]
+    max_payment: Decimal | None
+    per_task: bool
+    tasks: int
+    needed_by: datetime | None
+    priority: int
+    weight: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class OfferPosted:
     """An agent offered a quantity at `unit_price` or more."""
 
@@ -367,6 +388,40 @@ class ResourceCleared:
 
 
 @dataclass(frozen=True, slots=True)
+class BundleFill:
+    """What one demand for a bundle got: so many tasks, with these quantities, for one payment; the rest as in a Fill."""
+
+    bundle_id: str
+    agent: str
+    tasks: Decimal
+    quantities: dict[str, Decimal]
+    payment: Decimal
+    reason: str = ""
+    saving: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BundlesCleared:
+    """Demand for bundles of `resources` met their offers; stands in the book of each.
+
+    `prices` per unit, rounded half-even, of what was sold, where the rule has prices. The payments have one sum, `total`.
+    """
+
+    at: datetime
+    by: str
+    resources: tuple[str, ...]
+    policy: Policy
+    payment_rule: BundleRule
+    prices: dict[str, Decimal]
+    allocations: tuple[BundleFill, ...]
+    suppliers: tuple[Fill, ...]
+    left_out: tuple[LeftOut, ...]
+    total: Decimal
+    mechanism: str
+    proof: Proof | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class PoolOpened:
     """The demand `members` is bought together, in one auction for all of it."""
 
@@ -432,10 +487,12 @@ Event = (
     | Granted
     | ResourceDeclared
     | DemandPosted
+    | BundlePosted
     | OfferPosted
     | EntryWithdrawn
     | EntriesLapsed
     | ResourceCleared
+    | BundlesCleared
     | PoolOpened
     | PoolCleared
     | PoolLapsed

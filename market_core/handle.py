@@ -4,7 +4,7 @@
 them, and neither composes on its own. A stream is named `auction/ID`, `resource/NAME` or `agent/ID`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from types import MappingProxyType
@@ -12,12 +12,12 @@ from typing import NamedTuple
 
 from market_core import agent as agents
 from market_core import auction as auctions
-from market_core import auction_rules, pools, together
+from market_core import auction_rules, bundling, pools, together
 from market_core import book as books
 from market_core import resource as resources
 from market_core.agent import Agent
 from market_core.auction import Auction
-from market_core.book import Resource
+from market_core.book import BundleDemand, Resource
 from market_core.commands import (
     AggregateDemand,
     AnyCommand,
@@ -30,6 +30,7 @@ from market_core.commands import (
     OfferResources,
     RegisterAgent,
     ReportOutcome,
+    RequestBundle,
     RequestResources,
     SubmitBid,
     Withdraw,
@@ -109,7 +110,7 @@ def streams(command: AnyCommand, found: States, facts: Facts) -> tuple[str, ...]
         case CreateAuction():
             return (auction_stream(f"auc_{facts.token}"),)
         case Withdraw():
-            return (_stream_of(command.id),)
+            return _with_bundles(_stream_of(command.id), found, lambda bundle: bundle.bundle_id == command.id)
         case CloseAuction():
             return (auction_stream(command.auction_id),)
         case AwardAuction():
@@ -118,6 +119,8 @@ def streams(command: AnyCommand, found: States, facts: Facts) -> tuple[str, ...]
             return _report_streams(command, found)
         case RequestResources():
             return (resource_stream(command.resource), agent_stream(owner_of(command.agent)))
+        case RequestBundle():
+            return (*map(resource_stream, command.bundle), agent_stream(owner_of(command.agent)))
         case OfferResources() | DeclareResource():
             return (resource_stream(command.resource),)
         case AggregateDemand():
@@ -135,7 +138,15 @@ def _lapse_streams(command: Lapse, found: States, facts: Facts) -> tuple[str, ..
     match found.get(command.stream):
         case Auction() as auction if pools.is_due(auction, facts):
             return (command.stream, f"resource/{resource_of(auction.terms.pool)}")
-    return (command.stream,)
+    return _with_bundles(command.stream, found, lambda bundle: not books.live([bundle], facts.now))
+
+
+def _with_bundles(stream: str, found: States, meant: Callable[[BundleDemand], bool]) -> tuple[str, ...]:
+    """Return a stream, and those of the other resources in the bundles of its book that are meant."""
+    book = found.get(stream)
+    bundles = book.bundles.values() if isinstance(book, Resource) else ()
+    names = (name for bundle in bundles if meant(bundle) for name in bundle.amounts)
+    return tuple(dict.fromkeys((stream, *map(resource_stream, names))))
 
 
 def _award_streams(command: AwardAuction, found: States, facts: Facts) -> tuple[str, ...]:
@@ -191,7 +202,7 @@ def _stream_of(some_id: str) -> str:
             return auction_stream(some_id)
         case "bid":
             return auction_stream(auction_of(some_id))
-        case "dem" | "off":
+        case "dem" | "off" | "bun":
             return f"resource/{resource_of(some_id)}"
     raise Rejection(Code.UNKNOWN_ID)
 
@@ -207,10 +218,18 @@ def handle(states: States, command: AnyCommand, facts: Facts) -> Decision:
             return _report(states, command, facts)
         case AggregateDemand(via="auction"):
             return _open_pool(states, command, facts)
+        case AggregateDemand(via="bundles"):
+            return _aggregate_bundles(states, command, facts)
         case AggregateDemand():
             return _aggregate(states, command, facts)
-        case Lapse() if len(names := streams(command, states, facts)) > 1:
-            return _settle_pool(states, names, facts)
+        case RequestBundle():
+            return _post_bundle(states, command, facts)
+        case Lapse() if (
+            isinstance(states[command.stream], Auction) and len(streams(command, states, facts)) > 1
+        ):
+            return _settle_pool(states, streams(command, states, facts), facts)
+        case Withdraw() | Lapse() if len(names := streams(command, states, facts)) > 1:
+            return Decision({name: _in_book(states[name], command, facts) for name in names})
     stream = streams(command, states, facts)[0]
     state = states[stream]
     match state:
@@ -222,6 +241,32 @@ def handle(states: States, command: AnyCommand, facts: Facts) -> Decision:
             assert isinstance(command, RegisterAgent | Grant)  # the commands for an agent's stream alone
             events = agents.decide(state, command, facts)
     return Decision({stream: events})
+
+
+def _in_book(book: State, command: Withdraw | Lapse, facts: Facts) -> list[Event]:
+    assert isinstance(book, Resource)  # what has demand for bundles
+    return resources.decide(command, book, facts)
+
+
+def _post_bundle(states: States, command: RequestBundle, facts: Facts) -> Decision:
+    owner = states[agent_stream(owner_of(command.agent))]
+    assert isinstance(owner, Agent)  # by its stream's name
+    posted = resources.post_bundle(command, _books(states, command.bundle), facts, owner)
+    return Decision({resource_stream(name): events for name, events in posted.items()})
+
+
+def _aggregate_bundles(states: States, command: AggregateDemand, facts: Facts) -> Decision:
+    """Clear the demand for bundles once; the clearing stands in the book of each resource."""
+    named = _books(states, dict.fromkeys(command.resources))
+    event = bundling.clear(named, command, facts)
+    return Decision({resource_stream(name): [event] for name in named})
+
+
+def _books(states: States, names: Iterable[str]) -> dict[str, Resource]:
+    found = {name: states[resource_stream(name)] for name in names}
+    return {
+        name: book for name, book in found.items() if isinstance(book, Resource)
+    }  # all, by their streams' names
 
 
 def _owner(states: States, command: AnyCommand) -> Agent | None:

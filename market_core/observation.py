@@ -16,7 +16,7 @@ from market_core import awards, together
 from market_core.agent import Agent
 from market_core.auction import Auction, bids_of, status_at
 from market_core.awards import final_ranking, offer, place
-from market_core.book import Entry, Resource, Sums, live, members, over
+from market_core.book import BundleDemand, Entry, Resource, Sums, live, members, over
 from market_core.clearings import clear
 from market_core.curves import FEWEST_OWNERS, Step, curve, mean_limit
 from market_core.events import (
@@ -32,7 +32,7 @@ from market_core.lifecycle import AuctionStatus, check_move
 from market_core.mechanisms.solve import SetRule, Solution
 from market_core.rejections import Code, Rejection
 from market_core.terms import ClearingRule, PaymentRule, Policy
-from market_core.values import from_micros, micros, owner_of, total
+from market_core.values import MICRO, from_micros, micros, name_of, owner_of, total
 
 _MOST_PREVIEWED = 5_000
 """Entries of a book up to which a look shows what each policy would make of it."""
@@ -300,6 +300,8 @@ class ResourceSeen:
     curves: tuple[tuple[Step, ...], tuple[Step, ...]] = ((), ())
     mean_limits: tuple[Decimal | None, Decimal | None] = (None, None)
     previews: tuple[PolicySeen, ...] = ()
+    bundled: SideSeen = SideSeen(0, 0, Decimal(0))
+    own_bundles: tuple[BundleDemand, ...] = ()
 
 
 def see_resource(book: Resource, viewer: str, now: datetime) -> ResourceSeen:
@@ -332,7 +334,17 @@ def see_resource(book: Resource, viewer: str, now: datetime) -> ResourceSeen:
         curves=(curve(demand), curve(offers)),
         mean_limits=(mean_limit(demand), mean_limit(offers)),
         previews=previews,
+        bundled=_bundled(book, now),
+        own_bundles=tuple(demand for demand in live(book.bundles.values(), now) if demand.agent == viewer),
     )
+
+
+def _bundled(book: Resource, now: datetime) -> SideSeen:
+    """Return what demand for bundles asks of this resource, with others."""
+    asked, name = live(book.bundles.values(), now), name_of(book.name)
+    owners = {owner_of(demand.agent) for demand in asked}
+    quantity = sum(demand.amounts[name] * demand.left // MICRO for demand in asked)
+    return SideSeen(len(asked), len(owners), from_micros(quantity))
 
 
 def _public(event: ResourceCleared) -> ResourceCleared:

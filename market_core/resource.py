@@ -1,21 +1,24 @@
 """What may be done to a resource's book, by whom and when: each command, and the refusal that applies first."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from functools import singledispatch
 
 from market_core import clearings
 from market_core.agent import Agent
-from market_core.book import Resource, Sums, entry_of, free, live, over
+from market_core.book import BundleDemand, Resource, Sums, entry_of, free, live, over
 from market_core.commands import (
     AggregateDemand,
     DeclareResource,
     Lapse,
     OfferResources,
+    RequestBundle,
     RequestResources,
     Withdraw,
 )
 from market_core.events import (
+    BundlePosted,
     DemandPosted,
     EntriesLapsed,
     EntryWithdrawn,
@@ -31,6 +34,8 @@ from market_core.values import MICRO, TOTAL_LIMIT, entry_id_in, micros, name_of,
 
 MOST_IN_BOOK = 100_000
 """Entries on each side of a resource."""
+MOST_BUNDLES = 10_000
+"""Demands for bundles in one book."""
 MOST_ENTRIES = 100
 """Open entries an owner may have on each side of a resource."""
 
@@ -46,7 +51,12 @@ def decide(command: object, book: Resource, facts: Facts, owner: Agent | None = 
 
 @decide.register
 def _(command: DeclareResource, book: Resource, facts: Facts, owner: Agent | None = None) -> list[Event]:
-    if command.whole and any(micros(entry.left) % MICRO for entry in live(book.entries, facts.now)):
+    name = name_of(command.resource)
+    in_parts = any(micros(entry.left) % MICRO for entry in live(book.entries, facts.now)) or any(
+        demand.amounts[name] % MICRO or demand.left % MICRO
+        for demand in live(book.bundles.values(), facts.now)
+    )
+    if command.whole and in_parts:
         raise Rejection(Code.RESOURCE_IN_USE)
     return [
         ResourceDeclared(
@@ -87,6 +97,8 @@ def _(command: RequestResources, book: Resource, facts: Facts, owner: Agent | No
 def _(command: OfferResources, book: Resource, facts: Facts, owner: Agent | None = None) -> list[Event]:
     _check_replaces(command, book, facts)
     _check_one_side(command.agent, book, book.demand_sums, facts)
+    if _open_bundles(command.agent, book, facts):
+        raise Rejection(Code.BOTH_SIDES)
     _check_time(command.available_until, "available_until", facts)
     _check_total(command.quantity, command.unit_price)
     _check_quantity(command.quantity, command.min_quantity, book)
@@ -106,6 +118,48 @@ def _(command: OfferResources, book: Resource, facts: Facts, owner: Agent | None
             command.replaces,
         )
     ]
+
+
+def post_bundle(
+    command: RequestBundle, books: Mapping[str, Resource], facts: Facts, owner: Agent
+) -> dict[str, list[Event]]:
+    """Return the event of a demand for a bundle for each of its books, by the names given; raise the Rejection that applies."""
+    for book in books.values():
+        _check_one_side(command.agent, book, book.offer_sums, facts)
+    _check_time(command.needed_by, "needed_by", facts)
+    _check_granted(command, owner)
+    _check_total(Decimal(command.tasks), command.max_payment or Decimal(0))
+    for name, book in books.items():
+        _check_quantity(command.bundle[name], None, book)
+        if _open_bundles(command.agent, book, facts) >= MOST_ENTRIES:
+            raise Rejection(Code.TOO_MANY_ENTRIES, limit=MOST_ENTRIES)
+        if len(book.bundles) >= MOST_BUNDLES:
+            raise Rejection(Code.BOOK_FULL, limit=f"{MOST_BUNDLES:,}")
+    return {name: [_bundle_event(command, name, facts, owner)] for name in books}
+
+
+def _bundle_event(command: RequestBundle, name: str, facts: Facts, owner: Agent) -> BundlePosted:
+    return BundlePosted(
+        facts.now,
+        entry_id_in("bun", min(map(name_of, command.bundle)), facts.token),
+        command.agent,
+        name,
+        dict(command.bundle),
+        command.max_payment,
+        command.per_task,
+        command.tasks,
+        command.needed_by,
+        owner.priority if command.priority is None else command.priority,
+        owner.weight if command.weight is None else command.weight,
+    )
+
+
+def _open_bundles(agent: str, book: Resource, facts: Facts) -> int:
+    """Return how many demands for bundles an owner has in the book."""
+    owner = owner_of(agent)
+    if owner not in book.bundle_owners:
+        return 0
+    return sum(owner_of(demand.agent) == owner for demand in live(book.bundles.values(), facts.now))
 
 
 Posting = RequestResources | OfferResources
@@ -143,7 +197,7 @@ def _check_time(until: datetime | None, field_name: str, facts: Facts) -> None:
         raise Rejection(Code.DEADLINE_PASSED, field=field_name, now=shown(facts.now))
 
 
-def _check_granted(command: RequestResources, owner: Agent) -> None:
+def _check_granted(command: RequestResources | RequestBundle, owner: Agent) -> None:
     """A demand may lower what its owner was granted, not raise it."""
     for name, asked, granted in (
         ("priority", command.priority, owner.priority),
@@ -181,7 +235,8 @@ def _(command: Withdraw, book: Resource, facts: Facts, owner: Agent | None = Non
 
 def _check_mine(entry_id: str, agent: str, book: Resource, facts: Facts, move: str) -> None:
     """Raise the Rejection that applies unless the agent may move this entry."""
-    ended, entry = book.ended.get(entry_id), entry_of(book, entry_id)
+    ended = book.ended.get(entry_id)
+    entry = entry_of(book, entry_id) or book.bundles.get(entry_id)
     whose = entry.agent if entry else ended.agent if ended else None
     if whose != agent:
         seen = book.last_clearing
@@ -194,9 +249,11 @@ def _check_mine(entry_id: str, agent: str, book: Resource, facts: Facts, move: s
         status = "lapsed"
     if move not in ENTRY_MOVES[status]:
         raise Rejection(Code.ENTRY_GONE, status=status)
-    if entry is not None and entry.pool and book.pools[entry.pool].closes_at <= facts.now:
+    if entry is None or isinstance(entry, BundleDemand):
+        return
+    if entry.pool and book.pools[entry.pool].closes_at <= facts.now:
         raise Rejection(Code.POOL_CLOSED, closes_at=shown(book.pools[entry.pool].closes_at))
-    if entry is not None and entry.pool and move == "replace":
+    if entry.pool and move == "replace":
         raise Rejection(Code.IN_A_POOL, closes_at=shown(book.pools[entry.pool].closes_at))
 
 
@@ -204,7 +261,7 @@ def _check_mine(entry_id: str, agent: str, book: Resource, facts: Facts, move: s
 def _(command: AggregateDemand, book: Resource, facts: Facts, owner: Agent | None = None) -> list[Event]:
     if not book.name:
         raise Rejection(Code.UNKNOWN_RESOURCE)
-    assert command.payment_rule != "pay_as_bid"  # which is for via auction
+    assert command.payment_rule in (None, "uniform", "mcafee")  # the others are for other ways
     policy, rule = chosen(command.policy, command.payment_rule, book)
     for side, entries in (("demand", book.demand), ("offer", book.offers)):
         if not free(entries.values(), facts.now):
@@ -213,7 +270,8 @@ def _(command: AggregateDemand, book: Resource, facts: Facts, owner: Agent | Non
                 if live(entries.values(), facts.now)
                 else f"there is no {side} in the book"
             )
-            raise Rejection(Code.NOTHING_TO_CLEAR, why=f"{pooled}{_cleared(book)}")
+            bundled = "; there is demand for bundles, which via bundles serves" if book.bundles else ""
+            raise Rejection(Code.NOTHING_TO_CLEAR, why=f"{pooled}{_cleared(book)}{bundled}")
     made = clearings.clear(book, facts.now, policy, rule)
     if made is None:
         raise Rejection(Code.NOTHING_TO_CLEAR, why=_why_nothing(book, facts.now))
@@ -252,5 +310,13 @@ def _why_nothing(book: Resource, now: datetime) -> str:
 @decide.register
 def _(command: Lapse, book: Resource, facts: Facts, owner: Agent | None = None) -> list[Event]:
     """Record the demand and offers whose time is over; without any there is nothing to record."""
-    gone = tuple(sorted(entry.entry_id for entry in over(book, facts.now)))
+    bundles = [bundle for bundle in book.bundles.values() if bundle not in live([bundle], facts.now)]
+    gone = tuple(
+        sorted(
+            (
+                *(entry.entry_id for entry in over(book, facts.now)),
+                *(bundle.bundle_id for bundle in bundles),
+            )
+        )
+    )
     return [EntriesLapsed(facts.now, gone)] if gone else []

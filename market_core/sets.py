@@ -179,7 +179,7 @@ def winners(bids: Sequence[BidSubmitted], asked: Question, solution: Solution) -
                 cost = from_micros(multi_unit.cost(offered, units))
                 score = from_micros(multi_unit.score(offered, units))
                 made.append((offered.key, Winner(bid.bidder, bid.bid_id, cost, paid, score, units)))
-        elif position in award.winners:
+        elif isinstance(award, LotAward) and position in award.winners:
             assert isinstance(problem, LotProblem)  # as its award
             won = Winner(bid.bidder, bid.bid_id, bid.cost, paid, bid.score, 1, bid.lots)
             made.append((problem.bids[position].key, won))

@@ -38,6 +38,7 @@ TierKind = Literal["all_units", "incremental"]
 Policy = Literal["efficient", "fair", "priority"]
 ClearingRule = Literal["uniform", "mcafee"]
 PoolRule = Literal["pay_as_bid", "uniform"]
+BundleRule = Literal["pay_as_bid", "vcg", "core", "uniform"]
 Sharing = Literal["uniform", "proportional", "shapley"]
 IfUnproved = Literal["refuse", "pay_as_bid"]
 MOST_UNITS = 1_000_000

@@ -395,7 +395,7 @@ def auction_of(bid_id: str) -> str:
 
 
 def entry_id_in(prefix: str, resource: str, token: str) -> str:
-    """Return the id of a demand (`dem`), an offer (`off`) or a pool (`pool`): it names its resource."""
+    """Return the id of a demand (`dem`), of one for a bundle (`bun`), an offer (`off`) or a pool (`pool`): it names a resource."""
     return f"{prefix}_{resource}_{token}"
 
 

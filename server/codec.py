@@ -71,7 +71,7 @@ _UPCASTERS: Mapping[tuple[str, int], Callable[[Fields], Fields]] = {
     ("resource_cleared", 1): _as_it_was,
 }
 
-SNAPSHOT_FORM = "2"
+SNAPSHOT_FORM = "3"
 """Raise it whenever a state's fields change: older snapshots are then ignored."""
 
 

@@ -6,6 +6,7 @@ agents with a capability, an auction's id and `resource/NAME` for all who have s
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from functools import lru_cache, singledispatch
 from typing import Any
 
@@ -13,7 +14,7 @@ from pydantic_core import to_json
 
 from market_core.agent import Agent
 from market_core.auction import Auction, invited_bids
-from market_core.book import Entry, Resource, entry_of
+from market_core.book import BundleDemand, Entry, Resource, entry_of
 from market_core.events import (
     AgentRegistered,
     AuctionAwarded,
@@ -22,6 +23,9 @@ from market_core.events import (
     AuctionCreated,
     BidSubmitted,
     BidWithdrawn,
+    BundleFill,
+    BundlePosted,
+    BundlesCleared,
     DeadlineExtended,
     DemandPosted,
     EntriesLapsed,
@@ -40,7 +44,7 @@ from market_core.events import (
     WorkWon,
 )
 from market_core.handle import State, auction_stream, resource_stream
-from market_core.values import MARKET, plain, shown, total
+from market_core.values import MARKET, from_micros, name_of, plain, resource_of, shown, total
 from server.ports import Notice, Summary
 
 Projected = Summary | Notice
@@ -283,11 +287,43 @@ def _entry_row(book: Resource, entry: Entry) -> Summary:
     )
 
 
+_KINDS = {"dem": "demand", "off": "offer", "bun": "bundle"}
+
+
 def _ended_row(book: Resource, entry_id: str) -> Summary:
     """Return the row of an entry that has ended; as it no longer has a parent, its agent hears no more."""
     ended = book.ended[entry_id]
-    side = "demand" if entry_id.startswith("dem_") else "offer"
+    side = _KINDS[entry_id.partition("_")[0]]
     return Summary(side, entry_id, resource_stream(book.name), ended.agent, status=ended.status)
+
+
+def _bundle_row(book: Resource, demand: BundleDemand) -> Summary:
+    stream = resource_stream(book.name)
+    body = {
+        "resource": bundle_text({name: from_micros(amount) for name, amount in demand.amounts.items()}),
+        "left": plain(from_micros(demand.left)),
+        "limit": None if demand.max_payment is None else plain(demand.max_payment),
+    }
+    return Summary(
+        kind="bundle",
+        id=demand.bundle_id,
+        stream=stream,
+        owner=demand.agent,
+        parent=stream,
+        status="open",
+        until=None if demand.until is None else epoch(demand.until),
+        body=_json(body),
+    )
+
+
+def bundle_text(quantities: Mapping[str, Decimal]) -> str:
+    """Return quantities of resources as one text."""
+    return ", ".join(f"{plain(quantity)} {name_of(name)}" for name, quantity in sorted(quantities.items()))
+
+
+def _is_told_here(book: Resource, bundle_id: str) -> bool:
+    """Return whether it is this book that tells of a demand which several have."""
+    return resource_of(bundle_id) == name_of(book.name)
 
 
 def _tell_book(book: Resource, at: datetime, topic: str, kind: str, by: str) -> Notice:
@@ -321,14 +357,32 @@ def _(event: DemandPosted | OfferPosted, book: Resource) -> list[Projected]:
 
 
 @_resource.register
+def _(event: BundlePosted, book: Resource) -> list[Projected]:
+    own = [_bundle_row(book, book.bundles[event.bundle_id])] if _is_told_here(book, event.bundle_id) else []
+    return [
+        _book_row(book),
+        *own,
+        _tell_book(book, event.at, resource_stream(book.name), "bundle_posted", event.agent),
+    ]
+
+
+@_resource.register
 def _(event: EntryWithdrawn, book: Resource) -> list[Projected]:
+    if event.entry_id.startswith("bun_") and not _is_told_here(book, event.entry_id):
+        ended = book.ended[event.entry_id]
+        return [_tell_book(book, event.at, resource_stream(book.name), "entry_withdrawn", ended.agent)]
     row = _ended_row(book, event.entry_id)
     return [row, _tell_book(book, event.at, resource_stream(book.name), "entry_withdrawn", row.owner)]
 
 
 @_resource.register
 def _(event: EntriesLapsed, book: Resource) -> list[Projected]:
-    rows = [_ended_row(book, entry_id) for entry_id in event.entry_ids]
+    told = (
+        entry_id
+        for entry_id in event.entry_ids
+        if not entry_id.startswith("bun_") or _is_told_here(book, entry_id)
+    )
+    rows = [_ended_row(book, entry_id) for entry_id in told]
     return [*rows, *(_tell_book(book, event.at, row.owner, f"{row.kind}_lapsed", MARKET) for row in rows)]
 
 
@@ -342,6 +396,35 @@ def _(event: ResourceCleared, book: Resource) -> list[Projected]:
     rows += [_left_out(book, event, left) for left in event.left_out]
     rows.append(_tell_book(book, event.at, resource_stream(book.name), "resource_cleared", event.by))
     return rows
+
+
+@_resource.register
+def _(event: BundlesCleared, book: Resource) -> list[Projected]:
+    rows: list[Projected] = []
+    for given in event.allocations:
+        if _is_told_here(book, given.bundle_id):
+            demand = book.bundles.get(given.bundle_id)
+            rows.append(_bundle_row(book, demand) if demand else _ended_row(book, given.bundle_id))
+            rows.append(_bundle_receipt(event, given))
+    for fill in event.suppliers:
+        if _is_told_here(book, fill.entry_id):
+            entry = entry_of(book, fill.entry_id)
+            rows.append(_entry_row(book, entry) if entry else _ended_row(book, fill.entry_id))
+            rows.append(_receipt(book, event, fill))
+    rows += [_left_out(book, event, left) for left in event.left_out if _is_told_here(book, left.entry_id)]
+    return [*rows, _tell_book(book, event.at, resource_stream(book.name), "resource_cleared", event.by)]
+
+
+def _bundle_receipt(event: BundlesCleared, given: BundleFill) -> Notice:
+    told = {
+        "at": shown(event.at),
+        "entry": given.bundle_id,
+        "quantity": bundle_text(given.quantities),
+        "payment": plain(given.payment),
+        "reason": given.reason,
+        "saving": None if given.saving is None else plain(given.saving),
+    }
+    return Notice(given.agent, "bundle_allocated", resource_of(given.bundle_id), MARKET, _json(told))
 
 
 @_resource.register
@@ -407,15 +490,17 @@ def _pool_notice(
     return Notice(topic, kind, event.auction_id, by, _json(told))
 
 
-def _left_out(book: Resource, event: ResourceCleared | PoolCleared, left: LeftOut) -> Notice:
+def _left_out(book: Resource, event: ResourceCleared | BundlesCleared | PoolCleared, left: LeftOut) -> Notice:
     told = {"at": shown(event.at), "resource": book.name, "entry": left.entry_id, "reason": left.reason}
     return Notice(left.agent, "left_out", resource_stream(book.name).partition("/")[2], MARKET, _json(told))
 
 
-def _receipt(book: Resource, event: ResourceCleared | PoolCleared, fill: Fill) -> Notice:
+def _receipt(book: Resource, event: ResourceCleared | BundlesCleared | PoolCleared, fill: Fill) -> Notice:
     """Return what one agent got or sold, for it alone: its saving tells its limit."""
     supplier = fill.entry_id.startswith("off_")
     price = event.clearing_price if isinstance(event, ResourceCleared) else None
+    if isinstance(event, BundlesCleared):
+        price = event.prices.get(resource_of(fill.entry_id))
     if isinstance(event, PoolCleared) and event.sharing == "uniform":
         price = event.price
     if supplier and isinstance(event, ResourceCleared) and event.offer_price is not None:

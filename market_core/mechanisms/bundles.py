@@ -29,6 +29,7 @@ __all__ = [
     "reasons",
     "receipts",
     "settle",
+    "wrong",
 ]
 
 MECHANISM = "bundles/1"
@@ -109,6 +110,40 @@ def settle(problem: BundleProblem, rule: BundleRule, seconds: float | None = Non
         (None,) * len(problem.grains),
         award.proof,
     )
+
+
+def wrong(problem: BundleProblem, result: BundleResult) -> str:
+    """Return why a result cannot be one of the problem, exactly; "" where it can.
+
+    It takes what is offered and no more, serves nobody beyond what it asks, takes nothing above a limit, and pays out
+    what it takes in. That nothing is better is the proof's claim, which is not repeated here.
+    """
+    requests, offers = problem.requests, problem.offers
+    if {len(result.served), len(result.taken), len(result.payments)} != {len(requests)}:
+        return "it is about other requests"
+    if {len(result.sold), len(result.receipts)} != {len(offers)}:
+        return "it is about other offers"
+    used = [0] * len(problem.grains)
+    for offer, quantity in zip(offers, result.sold, strict=True):
+        if not 0 <= quantity <= offer.quantity:
+            return "it sells what is not offered"
+        used[offer.resource] += quantity
+    for request, served, taken, paid in zip(
+        requests, result.served, result.taken, result.payments, strict=True
+    ):
+        most = request.tasks * MICRO
+        if not 0 <= served <= most or any(
+            amount * MICRO > request.bundle[resource] * (served + 2) + MICRO
+            for resource, amount in taken.items()
+        ):
+            return "it serves what is not asked for"
+        if not 0 <= paid * MICRO <= request.max_payment * (served + 2) + MICRO:
+            return "a payment is out of bounds"
+        for resource, amount in taken.items():
+            used[resource] -= amount
+    if any(used):
+        return "what is sold is not what is taken"
+    return "" if sum(result.payments) == sum(result.receipts) else "payments in are not payments out"
 
 
 def decide(problem: BundleProblem, seconds: float | None = None) -> BundleAward:

@@ -7,20 +7,22 @@ from collections import defaultdict
 from dataclasses import dataclass, fields, replace
 from typing import Literal
 
-from market_core.mechanisms import assignment, combinatorial, multi_unit
+from market_core.mechanisms import assignment, bundles, combinatorial, multi_unit
 from market_core.mechanisms.assignment import TaskAward, TaskProblem
+from market_core.mechanisms.bundles import BundleProblem, BundleResult
 from market_core.mechanisms.combinatorial import LotAward, LotProblem
 from market_core.mechanisms.multi_unit import UnitAward, UnitProblem
 from market_core.mechanisms.procurement import Infeasible, Limits, Unproved
 
 SetRule = Literal["pay_as_bid", "uniform", "vcg", "core"]
-Problem = UnitProblem | LotProblem | TaskProblem
-SetAward = UnitAward | LotAward | TaskAward
+Auctioned = UnitProblem | LotProblem | TaskProblem
+Problem = Auctioned | BundleProblem
+SetAward = UnitAward | LotAward | TaskAward | BundleResult
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """`bids` names the problem's bids in order; `fall_back` to pay_as_bid where the rule cannot be proved.
+    """`bids` names the problem's bids (of bundles the demands) in order; `fall_back` to pay_as_bid where the rule cannot be proved.
 
     `besides`: what else the answer depends on and may change, as a text to compare.
     """
@@ -50,6 +52,9 @@ def solve(question: Question, seconds: float | None = None) -> Solution:
     for the limits: an award of nothing ends an auction for good, so the buyer is told instead.
     """
     problem = question.problem
+    if isinstance(problem, BundleProblem):
+        made = bundles.settle(problem, question.rule, seconds)
+        return Solution(question.bids, made, made.payments, question.rule, question.besides)
     award = _decide(problem, seconds)
     _check_limits(problem, award, seconds)
     try:
@@ -62,7 +67,7 @@ def solve(question: Question, seconds: float | None = None) -> Solution:
     return Solution(question.bids, award, payments, question.rule, question.besides)
 
 
-def _decide(problem: Problem, seconds: float | None) -> SetAward:
+def _decide(problem: Auctioned, seconds: float | None) -> SetAward:
     match problem:
         case UnitProblem():
             return multi_unit.decide(problem, seconds)
@@ -72,7 +77,7 @@ def _decide(problem: Problem, seconds: float | None) -> SetAward:
             return assignment.decide(problem, seconds)
 
 
-def _check_limits(problem: Problem, award: SetAward, seconds: float | None) -> None:
+def _check_limits(problem: Auctioned, award: SetAward, seconds: float | None) -> None:
     """Raise Infeasible where nothing is bought but something would be without the buyer's limits."""
     if isinstance(problem, TaskProblem) or problem.limits == Limits() or _buys(award):
         return
@@ -81,10 +86,11 @@ def _check_limits(problem: Problem, award: SetAward, seconds: float | None) -> N
 
 
 def _buys(award: SetAward) -> bool:
+    assert not isinstance(award, BundleResult)  # which is no award of an auction
     return bool(award.bought if isinstance(award, UnitAward) else award.winners)
 
 
-def _payments(problem: Problem, award: SetAward, rule: SetRule, seconds: float | None) -> tuple[int, ...]:
+def _payments(problem: Auctioned, award: SetAward, rule: SetRule, seconds: float | None) -> tuple[int, ...]:
     if isinstance(problem, UnitProblem):
         assert isinstance(award, UnitAward)
         assert rule != "core"  # CreateAuction offers it for lots only
@@ -113,6 +119,8 @@ def check(question: Question, solution: Solution) -> None:
         wrong = _wrong_lots(problem, award, paid)
     elif isinstance(problem, TaskProblem) and isinstance(award, TaskAward):
         wrong = assignment.wrong(problem, award, paid)
+    elif isinstance(problem, BundleProblem) and isinstance(award, BundleResult):
+        wrong = bundles.wrong(problem, award)
     else:
         wrong = "it answers another kind of question"
     if wrong:

@@ -277,6 +277,16 @@ class DemandPosted(BaseModel):
     offers: Side
 
 
+class BundlePosted(BaseModel):
+    """Demand for several resources together, in the book of each."""
+
+    demand_id: str
+    bundle: Object
+    tasks: int | None = None
+    priority: int | None = None
+    weight: Number | None = None
+
+
 class OfferPosted(BaseModel):
     """An offer in the book."""
 
@@ -307,11 +317,28 @@ class Clearing(BaseModel):
     market_surplus: Number | None = None
 
 
+class BundleClearing(BaseModel):
+    """The clearing of demand for bundles. `prices` per unit, where the rule has them; `tasks` as served."""
+
+    resources: list[str]
+    policy: str
+    payment_rule: str
+    total_payment: Number
+    prices: Object | None = None
+    allocated: int
+    allocations: list[Object]
+    sold: int
+    suppliers: list[Object]
+    left_out: list[Object] | None = None
+    proof: Proof | None = None
+
+
 class Aggregated(BaseModel):
-    """The clearings made, and the resources without one."""
+    """The clearings made, and the resources without one; or the one of bundles, or the pool."""
 
     clearings: list[Clearing]
     not_cleared: list[Object]
+    bundles: BundleClearing | None = None
     auction_id: str | None = None
     pool: Object | None = None
 
@@ -345,6 +372,7 @@ class ResourceSeen(BaseModel):
     payment_rule: str | None = None
     demand: Side | None = None
     offers: Side | None = None
+    bundles: Side | None = None
     own: list[EntryRow] | None = None
     pools: list[Object] | None = None
     demand_curve: list[Object] | None = None
@@ -495,6 +523,7 @@ class Inbox(BaseModel):
     to_deliver: list[Object]
     to_report: list[Object]
     demand: list[Object]
+    bundles: list[Object] | None = None
     offers: list[Object]
     credits_promised: Number
     credits_due: Number

@@ -7,7 +7,8 @@ from typing import Any
 from market_core.curves import Step
 from market_core.events import ResourceCleared
 from market_core.observation import PolicySeen, ResourceSeen
-from market_core.values import name_of, shown, total
+from market_core.values import from_micros, name_of, plain, shown, total
+from server.projection import bundle_text
 from server.tools import answers
 from server.tools.resources import pool_row, side
 
@@ -34,7 +35,18 @@ def resource_answer(seen: ResourceSeen) -> tuple[answers.ResourceSeen, str]:
                 until=e.until,
             )
             for e in seen.own
+        ]
+        + [
+            answers.EntryRow(
+                id=demand.bundle_id,
+                kind=f"bundle of {bundle_text({n: from_micros(a) for n, a in demand.amounts.items()})}",
+                left=from_micros(demand.left),
+                limit=demand.max_payment,
+                until=demand.until,
+            )
+            for demand in seen.own_bundles
         ],
+        bundles=side(seen.bundled) if seen.bundled.entries else None,
         pools=[pool_row(pool) for pool in seen.pools[:20]] or None,
         preview=[_preview_row(row) for row in seen.previews] or None,
         unmet=total((seen.demand.quantity, -seen.tradable)) if seen.previews else None,
@@ -67,6 +79,11 @@ def resource_answer(seen: ResourceSeen) -> tuple[answers.ResourceSeen, str]:
         )
     elif seen.demand.entries and seen.offers.entries:
         text.append("What clearing now would give is shown only with 3 owners on each side.")
+    if made.bundles:
+        text.append(
+            f"Besides, {answers.count(seen.bundled.entries, 'bundle')} of {answers.count(seen.bundled.owners, 'owner')} "
+            f"ask for {plain(seen.bundled.quantity)} of it with other resources: aggregate_demand via bundles serves them."
+        )
     text += [
         f"In a pool until {pool['closes_at']}: {pool['quantity']} of {pool['owners']} owners, auction {pool['auction_id']}."
         for pool in made.pools or ()

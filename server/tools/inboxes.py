@@ -18,9 +18,9 @@ from server.ports import Found, Posted, Query, Reader
 from server.projection import epoch
 from server.tools import answers
 from server.tools.answers import numbers
+from server.tools.book_texts import because_of
 from server.tools.reading import CursorField, auction_row, position
 from server.tools.registry import Call, reading
-from server.tools.resources import because_of
 
 
 class GetInbox(Model):
@@ -64,11 +64,20 @@ _NEWS: dict[str, tuple[str, str]] = {
     "outcome_reported": ("the buyer reported how your work went", "get_auction shows the report"),
     "resource_declared": ("the operator declared a resource you trade in", "get_resource shows it"),
     "demand_posted": ("new demand for a resource you trade in", "get_resource, or aggregate_demand"),
+    "bundle_posted": (
+        "new demand for a bundle with a resource you trade in",
+        "get_resource, or aggregate_demand via bundles",
+    ),
     "offer_posted": ("a new offer of a resource you trade in", "get_resource, or aggregate_demand"),
     "entry_withdrawn": ("somebody withdrew from a book you trade in", "get_resource shows what is left"),
     "demand_lapsed": ("your demand lapsed", "request_resources posts it again"),
     "offer_lapsed": ("your offer lapsed", "offer_resources posts it again"),
     "demand_allocated": ("your demand was allocated", "get_resource shows what is left of it"),
+    "bundle_allocated": (
+        "your demand for a bundle was allocated",
+        "get_resource shows what is left of it",
+    ),
+    "bundle_lapsed": ("your demand for a bundle lapsed", "request_bundle posts it again"),
     "offer_sold": ("your offer sold", "get_resource shows what is left of it"),
     "pool_supply": ("your bid supplies a pool", "get_auction shows what you are paid"),
     "pool_bought": ("your pool has bought", "nothing; what you pay is in your receipt"),
@@ -168,6 +177,7 @@ async def _inbox(agent: str, after: int | None, call: Call) -> tuple[BaseModel, 
         to_deliver=to_deliver[:_ROWS],
         to_report=to_report[:_ROWS],
         demand=await rows("demand", "demand", _entry_row, owner=agent, status=("open",)),
+        bundles=await rows("bundles", "bundle", _entry_row, owner=agent, status=("open",)) or None,
         offers=await rows("offers", "offer", _entry_row, owner=agent, status=("open",)),
         credits_promised=total(owed),
         credits_due=total(due),
@@ -238,6 +248,7 @@ def _news(posted: Sequence[Posted], agent: str, *, newest: bool) -> tuple[list[a
 def _same(item: Posted) -> tuple[str, str, int]:
     own_amounts = item.notice.kind in (
         "demand_allocated",
+        "bundle_allocated",
         "offer_sold",
         "left_out",
         "pool_supply",
@@ -265,6 +276,7 @@ _TITLES = {
     "to_deliver": "You are to deliver",
     "to_report": "You are to report (report_outcome)",
     "demand": "Your demand",
+    "bundles": "Your demand for bundles",
     "offers": "Your offers",
 }
 

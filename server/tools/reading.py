@@ -28,7 +28,7 @@ from server.tools import answers
 from server.tools.auction_views import auction_answer
 from server.tools.book_views import resource_answer
 from server.tools.registry import Call, reading
-from server.tools.resources import book_of
+from server.tools.book_texts import book_of
 
 
 def _cursor(value: object) -> object:

@@ -8,20 +8,17 @@ from pydantic import BaseModel
 
 from market_core import events
 from market_core.book import Resource
-from market_core.commands import AggregateDemand, OfferResources, RequestResources
-from market_core.handle import States, clearings, resource_stream
+from market_core.commands import AggregateDemand, OfferResources, RequestBundle, RequestResources
+from market_core.handle import clearings, resource_stream
 from market_core.observation import SideSeen, see_depth
 from market_core.values import from_micros, name_of, plain, shown, total
-from server.service import After
+from server.projection import bundle_text
+from server.service import After, Answer, once
 from server.tools import answers
-from server.tools.registry import acting
-
-
-def book_of(states: States, name: str) -> Resource:
-    """Return the book of a resource out of loaded states."""
-    book = states[resource_stream(name)]
-    assert isinstance(book, Resource)  # by its stream's name
-    return book
+from server.tools.book_texts import because_of, book_of
+from server.tools.bundle_views import cleared, posted_text
+from server.tools.registry import Call, acting, custom, reply
+from server.tools.solving import solved_for_bundles
 
 
 def side(seen: SideSeen, mean_limit: Decimal | None = None) -> answers.Side:
@@ -103,13 +100,49 @@ def offer_resources(ask: OfferResources, after: After) -> tuple[BaseModel, str]:
     return made, f"{text} {_depth(book, demand, offers)}\nNext: {_then(demand, offers)}"
 
 
-@acting("Aggregate demand", AggregateDemand, answers.Aggregated, "write")
-def aggregate_demand(ask: AggregateDemand, after: After) -> tuple[BaseModel, str]:
+@acting("Request a bundle", RequestBundle, answers.BundlePosted)
+def request_bundle(ask: RequestBundle, after: After) -> tuple[BaseModel, str]:
+    """Post demand for several resources that you need together, with the most you pay for all of it.
+
+    Use request_resources where one resource is of use alone. Returns demand_id. Changes: it stands in the book of each
+    resource until it is allocated (aggregate_demand via bundles), withdrawn, or needed_by passes.
+    """
+    event = next(iter(after.decision.events.values()))[0]
+    assert isinstance(event, events.BundlePosted)  # what a request makes
+    made = answers.BundlePosted(
+        demand_id=event.bundle_id,
+        bundle={name: answers.numbers(quantity) for name, quantity in event.bundle.items()},
+        tasks=event.tasks if event.per_task else None,
+        priority=event.priority or None,
+        weight=None if event.weight == 1 else event.weight,
+    )
+    limit = f"up to {answers.credits_text(event.max_payment)}" if event.max_payment else "at any price"
+    how = f"each of {answers.count(event.tasks, 'task')}" if event.per_task else "all or nothing"
+    text = f"Demand {event.bundle_id}: {bundle_text(event.bundle)} together, {how}, {limit}."
+    names = ", ".join(map(name_of, event.bundle))
+    then = f"aggregate_demand via bundles, with all these resources ({names}), serves it; or wait, inbox tells."
+    return made, f"{text} {posted_text(after.states, made)}.\nNext: {then}"
+
+
+@custom("Aggregate demand", AggregateDemand, answers.Aggregated)
+async def aggregate_demand(ask: AggregateDemand, call: Call) -> Answer:
     """Pool all demand for a resource and allocate it against the offers at one price.
 
     Nobody beyond its limit; payments in equal payments out. Returns who got and sold how much, or the pool's auction_id.
     Changes: those entries are filled, or pooled; the rest stays. Anybody may call it.
     """
+    key = once(ask.agent, call.key, "aggregate_demand", ask.model_dump)
+    solution = None
+    if ask.via == "bundles" and (known := await call.service.recalled(key)) is not None:
+        return known
+    if ask.via == "bundles":
+        solution = await solved_for_bundles(ask, call)
+    return await call.service.execute(ask, lambda after: reply(*_aggregated(ask, after)), key, solution)
+
+
+def _aggregated(ask: AggregateDemand, after: After) -> tuple[BaseModel, str]:
+    if ask.via == "bundles":
+        return cleared(after)
     if ask.via == "auction":
         return _pooled(ask, after)
     made = answers.Aggregated(
@@ -227,20 +260,6 @@ _WHY = {
     "fair": "fair: owners whose limit reaches the price share what is offered up to it, equally by weight.",
     "priority": "priority: the higher priority comes first; within one, equal shares by weight.",
 }
-_BECAUSE = {
-    "rationed": "there is not enough at this price",
-    "minimum": "its minimum or tiers, or another's, could not be met",
-    "below_minimum": "its share would be below its minimum",
-    "no_supply": "nothing was left when its turn came",
-    "out_of_price": "its limit does not reach the price",
-    "no_bids": "nobody offered to supply",
-    "cost_of_more": "serving it would have cost the members more than it is worth",
-}
-
-
-def because_of(reason: str | None) -> str:
-    """Return why an entry got less than it asked, in words; empty where it did not."""
-    return _BECAUSE.get(reason or "", reason or "")
 
 
 def _kept(made: answers.Clearing) -> str:

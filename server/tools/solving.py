@@ -8,11 +8,13 @@ from typing import TypeVar
 
 import anyio
 
-from market_core import awards, together
+from market_core import awards, bundling, together
 from market_core.auction import Auction, status_at
-from market_core.commands import AwardAuction, CloseAuction
+from market_core.book import Resource
+from market_core.commands import AggregateDemand, AwardAuction, CloseAuction
 from market_core.facts import Facts
-from market_core.handle import States, agent_stream, auction_stream, capacity
+from market_core.handle import States, agent_stream, auction_stream, capacity, resource_stream
+from market_core.mechanisms.bundles import BundleProblem
 from market_core.mechanisms.procurement import Unsolved
 from market_core.mechanisms.solve import Question, SetRule, Solution
 from market_core.observation import check_preview
@@ -156,6 +158,23 @@ async def solved_for_preview_together(
     return await _solved_each(await see_together(auction_ids, call, view), call)
 
 
+async def solved_for_bundles(ask: AggregateDemand, call: Call) -> Solution | None:
+    """Return the answer to what a clearing of bundles must solve, None where it is quick or will be refused."""
+    streams = {name: resource_stream(name) for name in ask.resources}
+
+    def view(states: States, now: datetime) -> Question | None:
+        books = {
+            name: book for name, stream in streams.items() if isinstance(book := states[stream], Resource)
+        }
+        with suppress(Rejection):  # the clearing itself says it
+            question = bundling.question(bundling.case(books, ask, now))
+            return None if question is None or bundling.is_small(question) else question
+        return None
+
+    question = await call.service.see(list(streams.values()), view)
+    return None if question is None else await _solved(question, call)
+
+
 async def _solved_each(asked: Mapping[_R, Question], call: Call) -> Mapping[_R, Solution | Rejection]:
     found: dict[_R, Solution | Rejection] = {}
     for rule, question in asked.items():
@@ -177,7 +196,8 @@ async def _solved(question: Question, call: Call) -> Solution:
             solution = why
         tasks.cancel_scope.cancel()
     if isinstance(solution, Unsolved):
-        raise refusal(solution, question.rule)
+        bundled = isinstance(question.problem, BundleProblem)
+        raise (bundling.refusal if bundled else refusal)(solution, question.rule)
     if isinstance(solution, SolverGone):
         raise solution
     return solution
