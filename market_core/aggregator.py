@@ -14,7 +14,17 @@ from market_core.commands import (
     RequestResources,
     Withdraw,
 )
-from market_core.events import BundlePosted, BundlesCleared, DemandPosted, Fill, LeftOut, OfferPosted, PoolCleared, PoolLapsed, PoolOpened
+from market_core.events import (
+    BundlePosted,
+    BundlesCleared,
+    DemandPosted,
+    Fill,
+    LeftOut,
+    OfferPosted,
+    PoolCleared,
+    PoolLapsed,
+    PoolOpened,
+)
 from market_core.handle import auction_stream, clearings, resource_stream
 from market_core.invalid import checked
 from market_core.market import Amount, Market

@@ -238,7 +238,10 @@ def clear(books: Mapping[str, Resource], command: AggregateDemand, facts: Facts)
     except Unsolved as why:
         raise refusal(why, asked.rule) from None
     if given is None or not any(given.tasks):
-        raise Rejection(Code.NOTHING_TO_CLEAR, why="no bundle's max_payment reaches what its resources cost")
+        raise Rejection(
+            Code.NOTHING_TO_CLEAR,
+            why="for each of these bundles what is offered is too little, or asks too much",
+        )
     return _event(asked, given, command.agent, facts.now)
 
 

@@ -476,32 +476,28 @@ class AggregateDemand(Command):
     ]
     policy: Annotated[
         Policy | None,
-        Field(
-            description="who comes first. efficient (default): to whom it is worth most. fair: equal by weight"
-        ),
+        Field(description="efficient (default): to whom it is worth most. fair: equal by weight"),
     ] = None
     via: Annotated[
         Literal["offers", "bundles", "auction"],
-        Field(
-            description="bundles: serve request_bundle instead. auction: the demand is bought together in one"
-        ),
+        Field(description="bundles: serve request_bundle. auction: buy together in one"),
     ] = "offers"
     payment_rule: Annotated[
         Literal["uniform", "mcafee", "pay_as_bid", "vcg", "core"] | None,
         Field(
-            description="offers: uniform (default), or mcafee: truthful on both sides, single units. bundles: "
-            "pay_as_bid, vcg, core or, where tasks divide, uniform. auction: pay_as_bid (default) or uniform"
+            description="offers: uniform or mcafee (truthful, single units). bundles: pay_as_bid, vcg, core; "
+            "uniform where tasks divide. auction: pay_as_bid or uniform"
         ),
     ] = None
     closes_in: Annotated[Duration | None, Field(description="auction: seconds")] = None
     threshold: Annotated[
         Threshold | None,
-        Field(description="auction: {owners, quantity} at its end, or it lapses"),
+        Field(description="auction: {owners, quantity}, or it lapses"),
         WithJsonSchema({"type": "object"}),
     ] = None
-    sharing: Annotated[
-        Sharing | None, Field(description="auction: of what is saved. Default uniform: one price")
-    ] = None
+    sharing: Annotated[Sharing | None, Field(description="auction: of the savings. uniform: one price")] = (
+        None
+    )
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

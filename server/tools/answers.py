@@ -299,7 +299,7 @@ class OfferPosted(BaseModel):
 
 
 class Clearing(BaseModel):
-    """One resource's clearing. `allocated` and `sold` count all entries; long lists are cut. `unmet`: demand left."""
+    """`allocated` and `sold` count all; long lists are cut. `unmet`: demand left."""
 
     resource: str
     clearing_price: Number
@@ -334,11 +334,11 @@ class BundleClearing(BaseModel):
 
 
 class Aggregated(BaseModel):
-    """The clearings made, and the resources without one; or the one of bundles, or the pool."""
+    """The clearings made, and the rest."""
 
     clearings: list[Clearing]
     not_cleared: list[Object]
-    bundles: BundleClearing | None = None
+    bundles: Annotated[BundleClearing | None, WithJsonSchema({"type": "object"})] = None
     auction_id: str | None = None
     pool: Object | None = None
 

@@ -232,10 +232,10 @@ def _results(outcomes: list[Outcome]) -> Answer:
 def withdraw(ask: Withdraw, after: After) -> tuple[BaseModel, str]:
     """Take back what you posted: a bid in an open auction, a demand, an offer, or an auction without an award.
 
-    Give its id (bid_, dem_, off_ or auc_); inbox lists yours. Returns its new status. Changes: it no longer
+    Give its id (bid_, dem_, bun_, off_ or auc_); inbox lists yours. Returns its new status. Changes: it no longer
     counts. A cancelled auction stays visible, with whether it was cancelled after closing.
     """
-    ((event,),) = after.decision.events.values()
+    event = next(iter(after.decision.events.values()))[0]  # of a bundle the same in each of its books
     status = "cancelled" if isinstance(event, AuctionCancelled) else "withdrawn"
     then = "bidders hear of it" if status == "cancelled" else "post again whenever you like"
     return answers.Withdrawn(id=ask.id, status=status), f"{ask.id} is {status}.\nNext: {then}."

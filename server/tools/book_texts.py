@@ -16,8 +16,10 @@ _BECAUSE = {
 }
 
 
-def because_of(reason: str | None) -> str:
+def because_of(reason: str | None, *, seller: bool = False) -> str:
     """Return why an entry got less than it asked, in words; empty where it did not."""
+    if seller and reason == "rationed":
+        return "no more was wanted at this price"
     return _BECAUSE.get(reason or "", reason or "")
 
 

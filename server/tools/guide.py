@@ -106,6 +106,13 @@ quantity, tiers and price are chosen in one solve: the largest surplus at which 
 get exactly what the members pay. `sharing` says who of them saves how much: uniform (one price), proportional (all pay the
 same part of their limit), shapley (what each adds to every group). Members may withdraw until it closes; below `threshold`
 {owners, quantity}, or where nothing is affordable, it lapses and all demand is in the book as before.
+`request_bundle` posts demand for several resources together ({resource: quantity}, `max_payment` for all of it), all or
+nothing or, with `per_task`, task by task. `aggregate_demand` with `via: bundles` and all their resources serves them from
+the offers, which sell from the lowest asking price: what is worth most together. `payment_rule`: `pay_as_bid` (default:
+your own limit), `vcg` (what your being served costs others: your true worth is the best limit; suppliers may get little),
+`core` (the least at which no group could do better by itself), `uniform` (default where all tasks divide: one price for
+each resource). With `policy: fair` owners' largest shares of any resource grow alike (dominant resource), at one price for
+each resource. Plain demand takes no part (a bundle may name one resource), nor do offers with a min_quantity.
 inbox brings each its receipt: quantity, unit price, saving against the own limit, and why it is less than asked. What is not allocated stays in the book until it is
 withdrawn or lapses. An owner stands on one side of a book only: nobody trades with itself. Names meet however written: "GPU Hours", "gpu-hours".
 

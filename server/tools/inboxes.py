@@ -241,7 +241,8 @@ def _news(posted: Sequence[Posted], agent: str, *, newest: bool) -> tuple[list[a
         why, then = _NEWS[item.notice.kind]
         at = datetime.fromisoformat(body["at"])
         what = item.notice.kind
-        rows.append(answers.News(at=at, what=what, id=item.notice.ref, why=why + _amounts(body), next=then))
+        said = why + _amounts(body, seller=what == "offer_sold")
+        rows.append(answers.News(at=at, what=what, id=item.notice.ref, why=said, next=then))
     return rows, told[-1].position if more else None
 
 
@@ -257,9 +258,9 @@ def _same(item: Posted) -> tuple[str, str, int]:
     return item.notice.kind, item.notice.ref, item.position if own_amounts else 0
 
 
-def _amounts(body: dict[str, Any]) -> str:
+def _amounts(body: dict[str, Any], *, seller: bool) -> str:
     """Return what a receipt says: quantity, payment, saving, and why it is less than was asked."""
-    because = f"; {because_of(body['reason'])}" if body.get("reason") else ""
+    because = f"; {because_of(body['reason'], seller=seller)}" if body.get("reason") else ""
     if "quantity" not in body:
         return f": {body['why']}" if body.get("why") else because
     told = f": {body['quantity']} for {body['payment']} credits"

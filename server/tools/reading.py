@@ -26,9 +26,9 @@ from server.ports import Found, Page, Query
 from server.projection import epoch, moment_of
 from server.tools import answers
 from server.tools.auction_views import auction_answer
+from server.tools.book_texts import book_of
 from server.tools.book_views import resource_answer
 from server.tools.registry import Call, reading
-from server.tools.book_texts import book_of
 
 
 def _cursor(value: object) -> object:

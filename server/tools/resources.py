@@ -1,8 +1,7 @@
 """The tools for resources: request, offer, aggregate."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
-from types import MappingProxyType
 
 from pydantic import BaseModel
 
@@ -120,7 +119,9 @@ def request_bundle(ask: RequestBundle, after: After) -> tuple[BaseModel, str]:
     how = f"each of {answers.count(event.tasks, 'task')}" if event.per_task else "all or nothing"
     text = f"Demand {event.bundle_id}: {bundle_text(event.bundle)} together, {how}, {limit}."
     names = ", ".join(map(name_of, event.bundle))
-    then = f"aggregate_demand via bundles, with all these resources ({names}), serves it; or wait, inbox tells."
+    then = (
+        f"aggregate_demand via bundles, with all these resources ({names}), serves it; or wait, inbox tells."
+    )
     return made, f"{text} {posted_text(after.states, made)}.\nNext: {then}"
 
 
@@ -128,8 +129,8 @@ def request_bundle(ask: RequestBundle, after: After) -> tuple[BaseModel, str]:
 async def aggregate_demand(ask: AggregateDemand, call: Call) -> Answer:
     """Pool all demand for a resource and allocate it against the offers at one price.
 
-    Nobody beyond its limit; payments in equal payments out. Returns who got and sold how much, or the pool's auction_id.
-    Changes: those entries are filled, or pooled; the rest stays. Anybody may call it.
+    Nobody beyond its limit; payments in equal payments out. Returns who got and sold what, or the pool's auction_id.
+    Changes: those entries are filled or pooled. Anybody may call it.
     """
     key = once(ask.agent, call.key, "aggregate_demand", ask.model_dump)
     solution = None
@@ -225,17 +226,13 @@ def _fill_row(fill: events.Fill, name: str) -> answers.Object:
     return row | ({"reason": fill.reason} if fill.reason else {})
 
 
-_NO_MORE = {"rationed": "no more was wanted at this price"}
-
-
-def _fill_table(
-    heads: list[str], rows: Sequence[answers.Object], words: Mapping[str, str] = MappingProxyType({})
-) -> str:
-    def because(reason: str) -> str:
-        return words.get(reason) or because_of(reason)
-
+def _fill_table(heads: list[str], rows: Sequence[answers.Object], *, seller: bool = False) -> str:
     return answers.table(
-        heads, ([r["agent"], r["quantity"], r["payment"], because(str(r.get("reason", "")))] for r in rows)
+        heads,
+        (
+            [r["agent"], r["quantity"], r["payment"], because_of(str(r.get("reason", "")), seller=seller)]
+            for r in rows
+        ),
     )
 
 
@@ -245,7 +242,7 @@ def _clearing_text(made: answers.Clearing) -> str:
         f"{plain(made.total_payment)} in all; unmet demand {plain(made.unmet)}."
     )
     gets = _fill_table(["gets", "quantity", "pays", "got less because"], made.allocations)
-    sells = _fill_table(["sells", "quantity", "receives", "sold less because"], made.suppliers, _NO_MORE)
+    sells = _fill_table(["sells", "quantity", "receives", "sold less because"], made.suppliers, seller=True)
     cut = made.allocated > len(made.allocations) or made.sold > len(made.suppliers)
     more = f"\nShown: {len(made.allocations)} of {made.allocated} demands, {len(made.suppliers)} of {made.sold} offers."
     out = "".join(

@@ -132,6 +132,9 @@ ONE_OF_EACH = [
         3,
         D("0.5"),
     ),
+    events.BundlePosted(
+        NOON, "bun_gpu_1", "ann", "GPU", {"GPU": D(3), "memory": D("1.5")}, D(9), True, 4, NOON, -1, D("0.5")
+    ),
     events.OfferPosted(
         NOON,
         "off_gpu_t2",
@@ -158,6 +161,20 @@ ONE_OF_EACH = [
         D("0.5"),
         D("2.4"),
         events.Proof("optimal", D(0), D(-3), "branch and bound"),
+    ),
+    events.BundlesCleared(
+        NOON,
+        "a",
+        ("gpu", "memory"),
+        "efficient",
+        "vcg",
+        {"gpu": D("1.5")},
+        (events.BundleFill("bun_gpu_1", "b", D("1.5"), {"gpu": D(3)}, D(9), "rationed", D(1)),),
+        (events.Fill("off_gpu_2", "s", D(3), D(9), "", D("0.5")),),
+        (events.LeftOut("bun_gpu_3", "c", "lost"),),
+        D(9),
+        "bundles/1",
+        events.Proof("optimal", D(0), D(3), "HiGHS"),
     ),
     events.PoolOpened(
         NOON,

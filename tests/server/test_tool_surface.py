@@ -14,6 +14,7 @@ WRITERS = {
     "submit_bids",
     "report_outcome",
     "request_resources",
+    "request_bundle",
     "offer_resources",
     "aggregate_demand",
     "register_agent",
