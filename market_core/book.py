@@ -10,6 +10,7 @@ from typing import TypeVar
 from market_core.events import (
     BundlePosted,
     BundlesCleared,
+    ClearingDue,
     DemandPosted,
     EntriesLapsed,
     EntryWithdrawn,
@@ -23,8 +24,10 @@ from market_core.events import (
 )
 from market_core.lifecycle import EntryStatus
 from market_core.terms import ClearingRule, OfferTier, Policy
-from market_core.values import MICRO, from_micros, micros, name_of, owner_of
+from market_core.values import MICRO, from_micros, micros, name_of, owner_of, total
 
+_RECENT = 10
+"""Clearings that the state remembers in short."""
 _REMEMBERED = 1000
 """Finished entries whose end the state remembers, beside those of the last event; the journal remembers all."""
 Deadline = tuple[datetime, str]
@@ -87,6 +90,20 @@ class Ended:
     status: EntryStatus
 
 
+@dataclass(frozen=True, slots=True)
+class Traded:
+    """A clearing in short. `price` per unit, None where bundles had none; `buyers` and `sellers` count entries."""
+
+    at: datetime
+    by: str
+    policy: Policy
+    quantity: Decimal
+    price: Decimal | None
+    buyers: int
+    sellers: int
+    bundles: bool = False
+
+
 @dataclass(slots=True)
 class Sums:
     """One side of a book summed up, so that nothing is counted again: open entries by owner, and their quantity."""
@@ -113,6 +130,7 @@ class Sums:
 class Resource:
     """A resource; `name` is empty until somebody names it. A `policy` or `payment_rule` that is fixed binds everybody.
 
+    `stirred_at`: the first posting since a standing clearing was carried out, `cleared_for` the period it was for.
     `deadlines` is a heap; it may still name entries that have ended. `pools` are those that are not settled.
     """
 
@@ -122,6 +140,11 @@ class Resource:
     declared: bool = False
     policy: Policy | None = None
     payment_rule: ClearingRule | None = None
+    every: Decimal | None = None
+    at_quantity: Decimal | None = None
+    declared_at: datetime | None = None
+    stirred_at: datetime | None = None
+    cleared_for: datetime | None = None
     demand: dict[str, Entry] = field(default_factory=dict)
     offers: dict[str, Entry] = field(default_factory=dict)
     bundles: dict[str, BundleDemand] = field(default_factory=dict)
@@ -129,6 +152,7 @@ class Resource:
     ended: dict[str, Ended] = field(default_factory=dict)
     last_clearing: ResourceCleared | None = None
     clearings: int = 0
+    recent: tuple[Traded, ...] = ()
     demand_sums: Sums = field(default_factory=Sums)
     offer_sums: Sums = field(default_factory=Sums)
     deadlines: list[Deadline] = field(default_factory=list)
@@ -197,6 +221,20 @@ def evolve(book: Resource, event: Event) -> Resource:
 def _declared(book: Resource, event: ResourceDeclared) -> None:
     book.name, book.unit, book.whole, book.declared = event.name, event.unit, event.whole, True
     book.policy, book.payment_rule = event.policy, event.payment_rule
+    book.every, book.at_quantity, book.declared_at = event.every, event.at_quantity, event.at
+    book.cleared_for = None
+    if book.demand or book.offers:
+        _stir(book, event.at)
+
+
+def _stir(book: Resource, at: datetime) -> None:
+    """Note that there is something new to clear."""
+    if book.stirred_at is None and (book.every is not None or book.at_quantity is not None):
+        book.stirred_at = at
+
+
+def _due(book: Resource, event: ClearingDue) -> None:
+    book.stirred_at, book.cleared_for = None, event.period
 
 
 def _demand(book: Resource, event: DemandPosted) -> None:
@@ -243,6 +281,7 @@ def _offer(book: Resource, event: OfferPosted) -> None:
 
 def _post(book: Resource, name: str, replaced: str, entry: Entry) -> None:
     book.name = book.name or name
+    _stir(book, entry.posted_at)
     if replaced:
         _end(book, replaced, "replaced")
     side, sums = _side(book, entry.side)
@@ -268,6 +307,18 @@ def _lapsed(book: Resource, event: EntriesLapsed) -> None:
 def _cleared(book: Resource, event: ResourceCleared) -> None:
     book.last_clearing = event
     book.clearings += 1
+    _note(
+        book,
+        Traded(
+            event.at,
+            event.by,
+            event.policy,
+            total(fill.quantity for fill in event.allocations),
+            event.clearing_price,
+            len(event.allocations),
+            len(event.suppliers),
+        ),
+    )
     for fill in (*event.allocations, *event.suppliers):
         _fill(book, fill.entry_id, fill.quantity)
 
@@ -290,6 +341,7 @@ def _pool_lapsed(book: Resource, event: PoolLapsed) -> None:
 
 def _leave(book: Resource, pool_id: str) -> None:
     """Give the demand of a pool that is over back to the book."""
+    _stir(book, book.pools[pool_id].closes_at)
     for entry_id in book.pools.pop(pool_id).members:
         entry = book.demand.get(entry_id)
         if entry is not None and entry.pool == pool_id:
@@ -328,7 +380,20 @@ def _bundle(book: Resource, event: BundlePosted) -> None:
     )
 
 
+def _note(book: Resource, made: Traded) -> None:
+    book.recent = (made, *book.recent[: _RECENT - 1])
+
+
 def _bundles_cleared(book: Resource, event: BundlesCleared) -> None:
+    name = name_of(book.name)
+    taken = [fill.quantities[name] for fill in event.allocations if name in fill.quantities]
+    sellers = sum(fill.entry_id in book.offers for fill in event.suppliers)
+    price = event.prices.get(name)
+    if taken:
+        _note(
+            book,
+            Traded(event.at, event.by, event.policy, total(taken), price, len(taken), sellers, bundles=True),
+        )
     for given in event.allocations:
         demand = book.bundles.get(given.bundle_id)
         if demand is not None:
@@ -370,6 +435,7 @@ _EVOLVE: Mapping[type, Callable[..., None]] = {
     EntryWithdrawn: _withdrawn,
     EntriesLapsed: _lapsed,
     BundlePosted: _bundle,
+    ClearingDue: _due,
     ResourceCleared: _cleared,
     BundlesCleared: _bundles_cleared,
     PoolOpened: _pool_opened,

@@ -547,13 +547,18 @@ class RegisterAgent(Command):
 
 
 class DeclareResource(Model):
-    """Fix a resource's unit and whether it is sold in whole units. For the operator of the database."""
+    """Fix a resource's unit, how it trades, and when it is cleared by itself. For the operator of the database.
+
+    `every` so many seconds, or as soon as so much (`at_quantity`) is asked for: if something was posted since.
+    """
 
     resource: ShownName
     unit: ShortText = ""
     whole: bool = False
     policy: Policy | None = None
     payment_rule: ClearingRule | None = None
+    every: Duration | None = None
+    at_quantity: Quantity | None = None
 
 
 class Grant(Model):

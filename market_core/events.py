@@ -262,7 +262,7 @@ class Granted:
 
 @dataclass(frozen=True, slots=True)
 class ResourceDeclared:
-    """The operator fixed a resource's unit and whether it is sold in whole units."""
+    """The operator fixed a resource's unit, how it trades, and when it is cleared by itself."""
 
     at: datetime
     name: str
@@ -270,6 +270,8 @@ class ResourceDeclared:
     whole: bool
     policy: Policy | None = None
     payment_rule: ClearingRule | None = None
+    every: Decimal | None = None
+    at_quantity: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -388,6 +390,15 @@ class ResourceCleared:
 
 
 @dataclass(frozen=True, slots=True)
+class ClearingDue:
+    """A standing clearing was carried out for the `period` that began then; `why` nothing was cleared, else empty."""
+
+    at: datetime
+    period: datetime
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class BundleFill:
     """What one demand for a bundle got: so many tasks, with these quantities, for one payment; the rest as in a Fill."""
 
@@ -491,6 +502,7 @@ Event = (
     | OfferPosted
     | EntryWithdrawn
     | EntriesLapsed
+    | ClearingDue
     | ResourceCleared
     | BundlesCleared
     | PoolOpened

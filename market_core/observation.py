@@ -16,7 +16,7 @@ from market_core import awards, together
 from market_core.agent import Agent
 from market_core.auction import Auction, bids_of, status_at
 from market_core.awards import final_ranking, offer, place
-from market_core.book import BundleDemand, Entry, Resource, Sums, live, members, over
+from market_core.book import BundleDemand, Entry, Resource, Sums, Traded, live, members, over
 from market_core.clearings import clear
 from market_core.curves import FEWEST_OWNERS, Step, curve, mean_limit
 from market_core.events import (
@@ -31,6 +31,7 @@ from market_core.facts import Facts
 from market_core.lifecycle import AuctionStatus, check_move
 from market_core.mechanisms.solve import SetRule, Solution
 from market_core.rejections import Code, Rejection
+from market_core.standing import next_clearing
 from market_core.terms import ClearingRule, PaymentRule, Policy
 from market_core.values import MICRO, from_micros, micros, name_of, owner_of, total
 
@@ -301,6 +302,10 @@ class ResourceSeen:
     mean_limits: tuple[Decimal | None, Decimal | None] = (None, None)
     previews: tuple[PolicySeen, ...] = ()
     bundled: SideSeen = SideSeen(0, 0, Decimal(0))
+    recent: tuple[Traded, ...] = ()
+    every: Decimal | None = None
+    at_quantity: Decimal | None = None
+    next_clearing: datetime | None = None
     own_bundles: tuple[BundleDemand, ...] = ()
 
 
@@ -335,6 +340,10 @@ def see_resource(book: Resource, viewer: str, now: datetime) -> ResourceSeen:
         mean_limits=(mean_limit(demand), mean_limit(offers)),
         previews=previews,
         bundled=_bundled(book, now),
+        recent=book.recent,
+        every=book.every,
+        at_quantity=book.at_quantity,
+        next_clearing=next_clearing(book),
         own_bundles=tuple(demand for demand in live(book.bundles.values(), now) if demand.agent == viewer),
     )
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from functools import singledispatch
 
-from market_core import clearings
+from market_core import clearings, standing
 from market_core.agent import Agent
 from market_core.book import BundleDemand, Resource, Sums, entry_of, free, live, over
 from market_core.commands import (
@@ -19,6 +19,7 @@ from market_core.commands import (
 )
 from market_core.events import (
     BundlePosted,
+    ClearingDue,
     DemandPosted,
     EntriesLapsed,
     EntryWithdrawn,
@@ -30,7 +31,17 @@ from market_core.facts import Facts
 from market_core.lifecycle import ENTRY_MOVES, EntryStatus
 from market_core.rejections import Code, Rejection
 from market_core.terms import ClearingRule, Policy
-from market_core.values import MICRO, TOTAL_LIMIT, entry_id_in, micros, name_of, owner_of, plain, shown
+from market_core.values import (
+    MARKET,
+    MICRO,
+    TOTAL_LIMIT,
+    entry_id_in,
+    micros,
+    name_of,
+    owner_of,
+    plain,
+    shown,
+)
 
 MOST_IN_BOOK = 100_000
 """Entries on each side of a resource."""
@@ -58,9 +69,18 @@ def _(command: DeclareResource, book: Resource, facts: Facts, owner: Agent | Non
     )
     if command.whole and in_parts:
         raise Rejection(Code.RESOURCE_IN_USE)
+    if command.every is not None and not facts.clock:
+        raise Rejection(Code.NO_CLOCK, field="every")
     return [
         ResourceDeclared(
-            facts.now, command.resource, command.unit, command.whole, command.policy, command.payment_rule
+            facts.now,
+            command.resource,
+            command.unit,
+            command.whole,
+            command.policy,
+            command.payment_rule,
+            command.every,
+            command.at_quantity,
         )
     ]
 
@@ -263,19 +283,23 @@ def _(command: AggregateDemand, book: Resource, facts: Facts, owner: Agent | Non
         raise Rejection(Code.UNKNOWN_RESOURCE)
     assert command.payment_rule in (None, "uniform", "mcafee")  # the others are for other ways
     policy, rule = chosen(command.policy, command.payment_rule, book)
+    return [_cleared_now(book, facts.now, command.agent, policy, rule)]
+
+
+def _cleared_now(book: Resource, now: datetime, by: str, policy: Policy, rule: ClearingRule) -> Event:
     for side, entries in (("demand", book.demand), ("offer", book.offers)):
-        if not free(entries.values(), facts.now):
+        if not free(entries.values(), now):
             pooled = (
                 f"all {side} is in a pool"
-                if live(entries.values(), facts.now)
+                if live(entries.values(), now)
                 else f"there is no {side} in the book"
             )
             bundled = "; there is demand for bundles, which via bundles serves" if book.bundles else ""
             raise Rejection(Code.NOTHING_TO_CLEAR, why=f"{pooled}{_cleared(book)}{bundled}")
-    made = clearings.clear(book, facts.now, policy, rule)
+    made = clearings.clear(book, now, policy, rule)
     if made is None:
-        raise Rejection(Code.NOTHING_TO_CLEAR, why=_why_nothing(book, facts.now))
-    return [clearings.event(made, facts.now, command.agent, policy, rule)]
+        raise Rejection(Code.NOTHING_TO_CLEAR, why=_why_nothing(book, now))
+    return clearings.event(made, now, by, policy, rule)
 
 
 def chosen(policy: Policy | None, rule: ClearingRule | None, book: Resource) -> tuple[Policy, ClearingRule]:
@@ -309,7 +333,7 @@ def _why_nothing(book: Resource, now: datetime) -> str:
 
 @decide.register
 def _(command: Lapse, book: Resource, facts: Facts, owner: Agent | None = None) -> list[Event]:
-    """Record the demand and offers whose time is over; without any there is nothing to record."""
+    """Record the entries whose time is over, and carry out a clearing that is due; else there is nothing to record."""
     bundles = [bundle for bundle in book.bundles.values() if bundle not in live([bundle], facts.now)]
     gone = tuple(
         sorted(
@@ -319,4 +343,18 @@ def _(command: Lapse, book: Resource, facts: Facts, owner: Agent | None = None) 
             )
         )
     )
-    return [EntriesLapsed(facts.now, gone)] if gone else []
+    lapsed: list[Event] = [EntriesLapsed(facts.now, gone)] if gone else []
+    return [*lapsed, *_standing(book, facts.now)]
+
+
+def _standing(book: Resource, now: datetime) -> list[Event]:
+    """Return what a standing clearing makes, if one is due. Late or twice it makes one, for the newest period."""
+    due = standing.next_clearing(book)
+    if due is None or due > now:
+        return []
+    period = standing.period_at(book, now)
+    try:
+        cleared = _cleared_now(book, now, MARKET, book.policy or "efficient", book.payment_rule or "uniform")
+    except Rejection as why:
+        return [ClearingDue(now, period, why.message)]
+    return [ClearingDue(now, period, ""), cleared]

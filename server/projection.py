@@ -26,6 +26,7 @@ from market_core.events import (
     BundleFill,
     BundlePosted,
     BundlesCleared,
+    ClearingDue,
     DeadlineExtended,
     DemandPosted,
     EntriesLapsed,
@@ -44,6 +45,7 @@ from market_core.events import (
     WorkWon,
 )
 from market_core.handle import State, auction_stream, resource_stream
+from market_core.standing import next_clearing
 from market_core.values import MARKET, from_micros, name_of, plain, resource_of, shown, total
 from server.ports import Notice, Summary
 
@@ -70,6 +72,8 @@ def project(state: State, events: Iterable[Event]) -> list[Projected]:
     rows: list[Projected] = []
     for event in events:
         rows += _MADE_OF[type(state)][type(event)](event, state)
+    if isinstance(state, Resource) and (state.every is not None or state.at_quantity is not None):
+        rows.append(_book_row(state))  # anything may change when it is due to be cleared
     return rows
 
 
@@ -265,7 +269,9 @@ def _resource(event: object, book: Resource) -> list[Projected]:  # noqa: ARG001
 def _book_row(book: Resource) -> Summary:
     stream = resource_stream(book.name)
     body = {"name": book.name, "unit": book.unit, "whole": book.whole}
-    return Summary("resource", stream.partition("/")[2], stream, body=_json(body))
+    due = next_clearing(book)
+    until = None if due is None else epoch(due)
+    return Summary("resource", stream.partition("/")[2], stream, status="open", until=until, body=_json(body))
 
 
 def _entry_row(book: Resource, entry: Entry) -> Summary:
@@ -384,6 +390,11 @@ def _(event: EntriesLapsed, book: Resource) -> list[Projected]:
     )
     rows = [_ended_row(book, entry_id) for entry_id in told]
     return [*rows, *(_tell_book(book, event.at, row.owner, f"{row.kind}_lapsed", MARKET) for row in rows)]
+
+
+@_resource.register
+def _(event: ClearingDue, book: Resource) -> list[Projected]:  # noqa: ARG001 - what it cleared is told by itself
+    return []
 
 
 @_resource.register

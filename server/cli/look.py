@@ -214,7 +214,10 @@ def _entry(kind: str) -> Callable[["Service", str], Awaitable[Content]]:
             "agent": summary.owner,
             "resource": resource_of(some_id),
         }
-        left = json.loads(summary.body).get("left")
+        body = json.loads(summary.body)
+        if kind == "bundle" and "resource" in body:
+            shown["resource"] = body["resource"]
+        left = body.get("left")
         return shown | ({} if left is None else {"left": _number(left)})
 
     return look
@@ -229,6 +232,7 @@ _LOOKS: Mapping[str, Callable[["Service", str], Awaitable[Content]]] = {
     "auction": _auction,
     "demand": _entry("demand"),
     "offer": _entry("offer"),
+    "bundle": _entry("bundle"),
     "resource": _resource,
     "agent": _agent,
 }
@@ -255,10 +259,10 @@ def _print_auction(sheet: "Sheet", seen: Content) -> None:
 
 
 def _print_entry(sheet: "Sheet", seen: Content) -> None:
-    kind = "demand" if "demand_id" in seen else "offer"
+    kind = next(kind for kind in ("demand", "offer", "bundle") if f"{kind}_id" in seen)
     sheet.heading(f"{kind.capitalize()} {seen[f'{kind}_id']}: {seen['status']}")
     sheet.facts((name, seen.get(name)) for name in ("resource", "agent", "left"))
-    sheet.say("Its limit per unit is shown only to its agent.")
+    sheet.say("Its limit is shown only to its agent.")
 
 
 def _print_resource(sheet: "Sheet", seen: Content) -> None:
@@ -266,12 +270,16 @@ def _print_resource(sheet: "Sheet", seen: Content) -> None:
     sheet.facts([("unit", seen.get("unit")), ("whole units", seen["whole"])])
     rows = ([side, seen[side]["quantity"], seen[side]["entries"], seen[side]["owners"]] for side in _SIDES)
     sheet.table(["side", "quantity", "entries", "owners"], rows, right=("quantity", "entries", "owners"))
+    amounts = ("quantity", "clearing_price")
     if "preview" in seen:
-        sheet.say(
-            f"Clearing now: {seen['preview']['quantity']:g} at {seen['preview']['clearing_price']:g} credits each."
+        rows = ([row["policy"], *(row.get(name) for name in amounts)] for row in seen["preview"])
+        sheet.table(["clearing now", *amounts], rows, right=amounts)
+    sheet.facts((f"cleared by itself, {name}", value) for name, value in seen.get("standing", {}).items())
+    if "last_clearings" in seen:
+        rows = (
+            [row["at"], row["policy"], *(row.get(name) for name in amounts)] for row in seen["last_clearings"]
         )
-    if "last_clearing" in seen:
-        sheet.facts((f"last clearing, {name}", value) for name, value in seen["last_clearing"].items())
+        sheet.table(["last cleared", "policy", *amounts], rows, right=amounts)
 
 
 _SIDES = ("demand", "offers")
@@ -288,6 +296,7 @@ _PRINTED: Mapping[str, Callable[["Sheet", Content], None]] = {
     "auction": _print_auction,
     "demand": _print_entry,
     "offer": _print_entry,
+    "bundle": _print_entry,
     "resource": _print_resource,
     "agent": _print_agent,
 }

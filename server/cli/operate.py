@@ -55,6 +55,16 @@ def _add_resource(commands: Commands) -> None:
         help="how it is always cleared, whoever asks (default: as asked)",
     )
     parser.add_argument("--payment-rule", choices=("uniform", "mcafee"), help="likewise")
+    parser.add_argument(
+        "--every",
+        metavar="SECONDS",
+        help="clear it by itself every so many seconds, if something was posted since (default: when asked)",
+    )
+    parser.add_argument(
+        "--at-quantity",
+        metavar="Q",
+        help="clear it by itself as soon as so much is asked for; both can be given",
+    )
     add_file(parser)
     parser.set_defaults(run=run_declare)
 
@@ -115,6 +125,8 @@ def run_declare(options: argparse.Namespace) -> int:
             whole=options.whole,
             policy=options.policy,
             payment_rule=options.payment_rule,
+            every=options.every,
+            at_quantity=options.at_quantity,
         )
     except ValidationError as error:
         raise Stop(invalid(error).message, 2) from None
@@ -126,6 +138,8 @@ def run_declare(options: argparse.Namespace) -> int:
         for name, value in (("policy", command.policy), ("payment_rule", command.payment_rule))
         if value
     )
+    fixed += f", cleared every {command.every} seconds" if command.every is not None else ""
+    fixed += f", cleared once {command.at_quantity} is asked for" if command.at_quantity is not None else ""
     print(
         f"{command.resource}: {f'unit {command.unit}' if command.unit else 'no unit'}, {whole}{fixed}, in {db}"
     )

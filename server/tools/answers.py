@@ -379,7 +379,8 @@ class ResourceSeen(BaseModel):
     offer_curve: list[Object] | None = None
     preview: list[Object] | None = None
     unmet: Number | None = None
-    last_clearing: Object | None = None
+    last_clearings: list[Object] | None = None
+    standing: Object | None = None
     resources: list[BookRow] | None = None
     total: int | None = None
     next_cursor: str | None = None

@@ -1,11 +1,10 @@
 """What an answer says of a resource's book: sums, curves, one's own entries, what clearing now would give."""
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
+from market_core.book import Traded
 from market_core.curves import Step
-from market_core.events import ResourceCleared
 from market_core.observation import PolicySeen, ResourceSeen
 from market_core.values import from_micros, name_of, plain, shown, total
 from server.projection import bundle_text
@@ -50,7 +49,8 @@ def resource_answer(seen: ResourceSeen) -> tuple[answers.ResourceSeen, str]:
         pools=[pool_row(pool) for pool in seen.pools[:20]] or None,
         preview=[_preview_row(row) for row in seen.previews] or None,
         unmet=total((seen.demand.quantity, -seen.tradable)) if seen.previews else None,
-        last_clearing=_last(seen.last_clearing) if seen.last_clearing else None,
+        last_clearings=[_traded(each) for each in seen.recent] or None,
+        standing=_standing(seen) or None,
     )
     text = [
         f"Book of {name_of(seen.name)}"
@@ -88,8 +88,12 @@ def resource_answer(seen: ResourceSeen) -> tuple[answers.ResourceSeen, str]:
         f"In a pool until {pool['closes_at']}: {pool['quantity']} of {pool['owners']} owners, auction {pool['auction_id']}."
         for pool in made.pools or ()
     ]
-    if seen.last_clearing:
-        text.append(f"Last clearing: {json.dumps(made.last_clearing)}")
+    if made.standing:
+        text.append(_standing_text(seen))
+    if made.last_clearings:
+        heads = ["last cleared", "policy", "quantity", "price", "buyers", "sellers"]
+        rows = ([shown(t.at), t.policy, t.quantity, t.price, t.buyers, t.sellers] for t in seen.recent)
+        text.append(answers.table(heads, rows))
     if made.own:
         own = ([e.id, e.kind, e.left, e.limit, e.until] for e in made.own)
         text.append("Yours:\n" + answers.table(["id", "kind", "left", "limit", "until"], own))
@@ -122,9 +126,31 @@ def _preview_row(row: PolicySeen) -> dict[str, Any]:
     return told
 
 
-def _last(event: ResourceCleared) -> dict[str, Any]:
-    return {
-        "at": shown(event.at),
-        "clearing_price": answers.numbers(event.clearing_price),
-        "quantity": answers.numbers(total(fill.quantity for fill in event.allocations)),
-    }
+def _traded(made: Traded) -> dict[str, Any]:
+    told: dict[str, Any] = {"at": shown(made.at), "by": made.by, "policy": made.policy}
+    told["quantity"] = answers.numbers(made.quantity)
+    if made.price is not None:
+        told["clearing_price"] = answers.numbers(made.price)
+    told |= {"buyers": made.buyers, "sellers": made.sellers}
+    return told | ({"via": "bundles"} if made.bundles else {})
+
+
+def _standing(seen: ResourceSeen) -> dict[str, Any]:
+    """Return when the book is cleared without anybody asking."""
+    told: dict[str, Any] = {}
+    if seen.every is not None:
+        told["every"] = answers.numbers(seen.every)
+    if seen.at_quantity is not None:
+        told["at_quantity"] = answers.numbers(seen.at_quantity)
+    if told and seen.next_clearing is not None:
+        told["next"] = shown(seen.next_clearing)
+    return told
+
+
+def _standing_text(seen: ResourceSeen) -> str:
+    when = [f"every {plain(seen.every)} seconds"] if seen.every is not None else []
+    when += [f"as soon as {plain(seen.at_quantity)} is asked for"] if seen.at_quantity is not None else []
+    due = (
+        f"next at {shown(seen.next_clearing)}" if seen.next_clearing else "next once something new is posted"
+    )
+    return f"It is cleared by itself {' and '.join(when)}: {due}."

@@ -113,6 +113,8 @@ your own limit), `vcg` (what your being served costs others: your true worth is 
 `core` (the least at which no group could do better by itself), `uniform` (default where all tasks divide: one price for
 each resource). With `policy: fair` owners' largest shares of any resource grow alike (dominant resource), at one price for
 each resource. Plain demand takes no part (a bundle may name one resource), nor do offers with a min_quantity.
+The operator may have a book cleared by itself, every so many seconds or as soon as so much is asked for; get_resource says
+so under `standing`, and shows the last clearings.
 inbox brings each its receipt: quantity, unit price, saving against the own limit, and why it is less than asked. What is not allocated stays in the book until it is
 withdrawn or lapses. An owner stands on one side of a book only: nobody trades with itself. Names meet however written: "GPU Hours", "gpu-hours".
 

@@ -57,6 +57,29 @@ class _Numbered:
         return "5a" * 32
 
 
+_CROWD = tuple(
+    post
+    for owner in ("ann", "bea", "cem")
+    for post in (
+        ask.RequestResources(agent=owner, resource="slots", quantity=2, max_unit_price=5),
+        ask.OfferResources(agent=f"s-{owner}", resource="slots", quantity=1, unit_price=3),
+    )
+)
+"""A book that is large enough to show what clearing it would give."""
+
+
+async def make_crowd(path: Path) -> None:
+    """Add a crowded book, cleared once, and demand for a bundle."""
+    store, ids = SqliteStore(str(path)), _Numbered()
+    service = Service(store, _NewYear(), ids)
+    cleared = ask.AggregateDemand(agent="ann", resources=["slots"])
+    bundle = ask.RequestBundle(agent="dan", bundle={"slots": 2, "desks": 1}, max_payment=7)
+    async with service.running():
+        for ids.number, command in enumerate((*_CROWD, cleared, *_CROWD, bundle), 100):
+            await service.execute(command, lambda _: Answer("", {}))
+    await store.close()
+
+
 async def make_market(path: Path) -> None:
     store = SqliteStore(str(path))
     ids = _Numbered()

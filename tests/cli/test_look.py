@@ -6,6 +6,7 @@ import os
 import sys
 from pathlib import Path
 
+import anyio
 import pytest
 
 from server.cli.sheet import word
@@ -20,6 +21,7 @@ from tests.cli.made import (
     OPEN,
     OVER,
     SEALED_COST,
+    make_crowd,
 )
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -218,3 +220,30 @@ def test_a_cell_is_one_line_that_cannot_steer_a_terminal() -> None:
     assert word("\x1b[31mred\u202e\nand more") == "[31mred and more"
     assert word({"a": [1, 0.5, None], "b": {"c": True}}) == "a: 1, 0.5, -, b: c: yes"
     assert word(1e-06) == "0.000001"
+
+
+def test_a_crowded_book_shows_what_clearing_it_would_give_and_gave(market: CommandLine, db: Path) -> None:
+    anyio.run(make_crowd, db)
+    market("resource", "declare", "slots", "--every", "60", "--at-quantity", "100", "--db", db)
+    text = market("show", "slots", "--db", db).out
+    for row in ("clearing now", "last cleared", "efficient", "fair", "priority"):
+        assert row in text
+    assert "cleared by itself, every" in text
+    seen = json.loads(market("show", "slots", "--json", "--db", db).out)["resource"]
+    assert [row["quantity"] for row in seen["preview"]] == [3, 3, 3]
+    assert seen["last_clearings"][0]["quantity"] == 3
+    assert seen["standing"].keys() == {"every", "at_quantity", "next"}
+
+
+def test_demand_for_a_bundle_is_shown_without_its_limit(market: CommandLine, db: Path) -> None:
+    anyio.run(make_crowd, db)
+    bundle = "bun_desks_0000000113"
+    seen = json.loads(market("show", bundle, "--json", "--db", db).out)["bundle"]
+    assert seen == {
+        "bundle_id": bundle,
+        "status": "open",
+        "agent": "dan",
+        "resource": "1 desks, 2 slots",
+        "left": 1,
+    }
+    assert f"Bundle {bundle}: open" in market("show", bundle, "--db", db).out

@@ -22,6 +22,16 @@ def test_a_declared_resource_has_its_unit_and_trades_whole(market: CommandLine, 
     assert (seen["resource"], seen["unit"], seen["whole"]) == ("Review Slots", "slot", True)
 
 
+def test_a_resource_can_be_cleared_by_itself(market: CommandLine, db: Path) -> None:
+    said = market("resource", "declare", "slots", "--every", "60", "--at-quantity", "2.5", "--db", db)
+    assert (
+        said.out
+        == f"slots: no unit, fractions allowed, cleared every 60 seconds, cleared once 2.5 is asked for, in {db}\n"
+    )
+    assert _shown(market, db, "slots")["standing"] == {"every": 60, "at_quantity": 2.5}
+    assert market("resource", "declare", "slots", "--every", "0", "--db", db).code == 2
+
+
 def test_declaring_again_replaces_what_was_said(market: CommandLine, db: Path) -> None:
     market("resource", "declare", "tokens", "--unit", "token", "--whole", "--db", db)
     said = market("resource", "declare", "tokens", "--db", db)

@@ -119,7 +119,7 @@ ONE_OF_EACH = [
     ),
     events.AgentRegistered(NOON, "ann", "fast", ("code-review",), {"language": "python"}, 3),
     events.Granted(NOON, "ann", 3, D("2.5")),
-    events.ResourceDeclared(NOON, "GPU hours", "hour", True, "fair", "uniform"),
+    events.ResourceDeclared(NOON, "GPU hours", "hour", True, "fair", "uniform", D(60), D("2.5")),
     events.DemandPosted(
         NOON,
         "dem_gpu_t1",
@@ -148,6 +148,7 @@ ONE_OF_EACH = [
     ),
     events.EntryWithdrawn(NOON, "dem_gpu_t1"),
     events.EntriesLapsed(NOON, ("dem_gpu_t1", "off_gpu_t2")),
+    events.ClearingDue(NOON, NOON, "nothing"),
     events.ResourceCleared(
         NOON,
         "carl",

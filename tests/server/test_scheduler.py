@@ -4,7 +4,7 @@ import json
 
 import anyio
 
-from market_core.commands import OfferResources
+from market_core.commands import DeclareResource, OfferResources, RequestResources, Withdraw
 from server.scheduler import _carry_out_due, keep_time
 from server.stores.memory import MemoryStore
 from tests.server.shell import Hand, contents, said, sound
@@ -89,3 +89,37 @@ async def test_it_wakes_for_a_deadline_set_meanwhile_and_goes_on_after_a_failure
             tasks.cancel_scope.cancel()
         assert await events(store, auction_id) == ["auction_created", "auction_closed"]
         assert "deadlines cannot be recorded now" in caplog.text
+
+
+async def test_a_standing_clearing_is_made_once_however_many_schedulers_there_are():
+    clock, store = Hand(), MemoryStore()
+    async with services(store, "t", "u", clock=clock) as (one, other):
+        await one.execute(DeclareResource(resource="gpu", every=60, at_quantity=50), said)
+        await one.execute(RequestResources(agent="a", resource="gpu", quantity=5, max_unit_price=9), said)
+        await one.execute(OfferResources(agent="s", resource="gpu", quantity=5, unit_price=1), said)
+        assert await _carry_out_due(one) == 30  # it looks again before the 60 seconds are over
+        clock.wait(60)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_carry_out_due, one)
+            tasks.start_soon(_carry_out_due, other)
+        kinds = [json.loads(event.body)["type"] for event in await store.load("resource/gpu")]
+        assert kinds[-2:] == ["clearing_due", "resource_cleared"]
+        assert kinds.count("resource_cleared") == 1
+        assert await store.next_until() is None
+        await one.execute(RequestResources(agent="b", resource="gpu", quantity=50, max_unit_price=9), said)
+        assert await _carry_out_due(other) == 30  # nothing to buy: tried, recorded, and not tried again
+        assert await store.next_until() is None
+        mine = (await store.load("resource/gpu"))[-1]
+        assert json.loads(mine.body)["why"].startswith("nothing changed: there is no offer")
+        await sound(store)
+
+
+async def test_a_standing_clearing_that_is_no_longer_due_does_not_keep_the_scheduler_busy():
+    clock, store = Hand(), MemoryStore()
+    async with services(store, clock=clock) as (service,):
+        await service.execute(DeclareResource(resource="gpu", at_quantity=5), said)
+        await service.execute(RequestResources(agent="a", resource="gpu", quantity=5), said)
+        assert await store.next_until() is not None
+        demand_id = json.loads((await store.load("resource/gpu"))[-1].body)["demand_id"]
+        await service.execute(Withdraw(agent="a", id=demand_id), said)
+        assert await store.next_until() is None

@@ -237,7 +237,17 @@ async def test_demand_and_offers_from_posting_to_clearing(mode):
             "payment_rule": "uniform",
         }
         seen = await shop.ask("get_resource", resource="gpu-hours")
-        assert seen["last_clearing"] == {"at": "2026-11-23T12:00:00Z", "clearing_price": 3, "quantity": 4}
+        assert seen["last_clearings"] == [
+            {
+                "at": "2026-11-23T12:00:00Z",
+                "by": "carl",
+                "policy": "efficient",
+                "quantity": 4,
+                "clearing_price": 3,
+                "buyers": 1,
+                "sellers": 1,
+            }
+        ]
         assert await shop.ask("withdraw", agent="ann", id="dem_gpu-hours_t1") == {
             "id": "dem_gpu-hours_t1",
             "status": "withdrawn",
