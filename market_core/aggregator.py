@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from market_core.commands import (
     AggregateDemand,
+    DeclareResource,
     Grant,
     Lapse,
     OfferResources,
@@ -24,6 +25,7 @@ from market_core.events import (
     PoolCleared,
     PoolLapsed,
     PoolOpened,
+    ResourceCleared,
 )
 from market_core.handle import auction_stream, clearings, resource_stream
 from market_core.invalid import checked
@@ -161,6 +163,42 @@ class DemandAggregator:
         """Say, as the operator, how much an owner's demand counts where it is shared."""
         self.market.execute(checked(Grant, owner=owner, priority=priority, weight=weight))
 
+    def declare(
+        self,
+        resource: str,
+        unit: str = "",
+        *,
+        whole: bool = False,
+        policy: Policy | None = None,
+        payment_rule: ClearingRule | None = None,
+        every: Amount | None = None,
+        at_quantity: Amount | None = None,
+    ) -> None:
+        """Fix, as the operator, how a resource trades, and when `clear_due` clears it.
+
+        `every` so many seconds, which needs a market with a clock, or as soon as so much is asked for.
+        """
+        self.market.execute(
+            checked(
+                DeclareResource,
+                resource=resource,
+                unit=unit,
+                whole=whole,
+                policy=policy,
+                payment_rule=payment_rule,
+                every=every,
+                at_quantity=at_quantity,
+            )
+        )
+
+    def clear_due(self, resource: str) -> Aggregation | None:
+        """Carry out the standing clearing of a resource if it is due; None where it is not, or nothing trades."""
+        for events in self.market.execute(Lapse(stream=resource_stream(resource))).events.values():
+            for event in events:
+                if isinstance(event, ResourceCleared):
+                    return self._made(resource, event)
+        return None
+
     def aggregate_demand(
         self,
         resource: str,
@@ -173,6 +211,9 @@ class DemandAggregator:
             AggregateDemand, agent=agent, resources=(resource,), policy=policy, payment_rule=payment_rule
         )
         ((name, cleared),) = clearings(self.market.execute(command)).items()
+        return self._made(name, cleared)
+
+    def _made(self, name: str, cleared: ResourceCleared) -> Aggregation:
         book = self.market.see_resource(name)
         return Aggregation(
             book.name,

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from market_core import Code
+from market_core import Code, DemandAggregator, Market
 from market_core.commands import AggregateDemand, DeclareResource, Lapse, Withdraw
 from market_core.events import ClearingDue, ResourceCleared
 from market_core.standing import next_clearing
@@ -182,3 +182,16 @@ def test_the_last_ten_clearings_are_shown():
     recent = world.see_book().recent
     assert [made.quantity for made in recent] == [D(12 - turn) for turn in range(10)]
     assert (recent[0].price, recent[0].by, recent[0].buyers) == (D(5), "market", 1)
+
+
+def test_a_program_clears_what_is_due_in_process():
+    aggregator = DemandAggregator(Market(now=lambda: moment))
+    moment = NOON
+    aggregator.declare("GPU", every=60)
+    aggregator.request_resources("a", "gpu", 5, 9)
+    aggregator.offer_resources("s", "gpu", 3, 1)
+    assert aggregator.clear_due("gpu") is None
+    moment = later(60)
+    made = aggregator.clear_due("gpu")
+    assert (made.clearing_price, made.unmet) == (D(9), D(2))
+    assert aggregator.clear_due("gpu") is None
