@@ -490,7 +490,8 @@ def _listed(texts: Iterable[str]) -> str:
 @_resource.register
 def _(event: PoolLapsed, book: Resource) -> list[Projected]:
     owners = dict.fromkeys(book.demand[entry_id].agent for entry_id in event.members)
-    return [_pool_notice(book, event, agent, "pool_lapsed", event.why) for agent in owners]
+    members = [_pool_notice(book, event, agent, "pool_lapsed", event.why) for agent in owners]
+    return [*members, _pool_notice(book, event, event.auction_id, "pool_unsold", event.why)]
 
 
 def _pool_notice(

@@ -89,6 +89,7 @@ _NEWS: dict[str, tuple[str, str]] = {
         "demand for a resource you trade in is bought in one auction",
         "get_auction, then submit_bid",
     ),
+    "pool_unsold": ("a pool that you bid to supply ended without buying", "list_auctions shows others"),
     "pool_lapsed": (
         "a pool you were in ended without buying; your demand is in the book as before",
         "aggregate_demand",
@@ -225,13 +226,15 @@ def _news(posted: Sequence[Posted], agent: str, *, newest: bool) -> tuple[list[a
     """Return notices as news, each thing told once, and the position to go on from if there is more.
 
     Of several of one kind about one thing the newest stands, except where each has amounts of its own; who
-    won need not hear of the award again. The newest rows, or else the oldest.
+    won need not hear of the award again, nor a pool's member that it could supply it. The newest rows, or else the oldest.
     """
     last = {_same(item): item for item in posted}
+    pooled = {item.notice.ref for item in posted if item.notice.kind == "demand_pooled"}
     told = [
         item
         for item in sorted(last.values(), key=lambda item: item.position)
         if not (item.notice.kind == "auction_awarded" and agent in json.loads(item.notice.body)["winners"])
+        and not (item.notice.kind == "pool_opened" and item.notice.ref in pooled)
     ]
     more = len(told) > _ROWS or len(posted) == _NOTICES
     told = told[-_ROWS:] if newest else told[:_ROWS]

@@ -63,7 +63,11 @@ def request_resources(ask: RequestResources, after: After) -> tuple[BaseModel, s
         all_of_it = event.min_quantity == event.quantity
         limit += ", all or nothing" if all_of_it else f", at least {plain(event.min_quantity)}"
     text = f"Demand {event.demand_id}: {plain(event.quantity)} of {name_of(book.name)}, {limit}."
-    return made, f"{text} {_depth(book, demand, offers)}\nNext: {_then(demand, offers)}"
+    late = "".join(
+        f" A pool of demand is open until {shown(pool.closes_at)} (auction {pool.auction_id}): this came after it."
+        for pool in list(book.pools.values())[:1]
+    )
+    return made, f"{text} {_depth(book, demand, offers)}{late}\nNext: {_then(demand, offers)}"
 
 
 def _then(demand: SideSeen, offers: SideSeen) -> str:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from market_core.commands import DeclareResource
+from market_core.commands import DeclareResource, Lapse
 from tests.server.shell import Shop, market, said
 from tests.server.test_tool_surface import surface
 
@@ -139,10 +139,63 @@ async def gpu_hours_are_shared(story: Story) -> None:
     await story.does("", "get_resource", resource="gpu hours")
 
 
+async def five_agents_buy_together(story: Story) -> None:
+    story.says(
+        "three suppliers ask 10, 9 and 8 for small lots: the mean, 9, is above four of the five limits below"
+    )
+    for agent, quantity, limit in [
+        ("ann", 40, 6),
+        ("bea", 30, 5),
+        ("cem", 20, 7),
+        ("dan", 10, 3),
+        ("eve", 20, 9.5),
+    ]:
+        await story.does(
+            agent, "request_resources", resource="gpu-hours", quantity=quantity, max_unit_price=limit
+        )
+    together = {"resources": ["gpu-hours"], "via": "auction", "closes_in": 60, "threshold": {"owners": 3}}
+    await story.does("ann", "aggregate_demand", **together)
+    await story.does("fay", "request_resources", resource="gpu-hours", quantity=5, max_unit_price=6)
+    for agent, cost, low in [("s1", 10, 4), ("s2", 9, 5), ("s3", 8, 7)]:
+        tiers = [{"from_quantity": 60, "cost": low}]
+        await story.does(agent, "submit_bid", auction_id="auc_t6", cost=cost, quantity=110, tiers=tiers)
+    await story.does("ann", "submit_bid", auction_id="auc_t6", cost=1)
+    await story.does("dan", "award", auction_id="auc_t6")
+    story.waits(60)
+    await story.shop.service.execute(Lapse(stream="auction/auc_t6"), said)
+    for agent in ("ann", "dan", "s1", "s2"):
+        await story.does(agent, "inbox")
+    await story.does("", "get_auction", auction_id="auc_t6")
+    await story.does("dan", "get_resource", resource="gpu-hours")
+
+
+async def machines_are_needed_whole(story: Story) -> None:
+    await story.does("s", "offer_resources", resource="GPU hours", quantity=8, unit_price=1)
+    await story.does("t", "offer_resources", resource="Memory GB", quantity=64, unit_price=0.1)
+    for agent, gpu, memory, pays in [("ann", 4, 32, 12), ("bea", 8, 32, 20), ("cem", 4, 16, 9)]:
+        bundle = {"gpu-hours": gpu, "memory-gb": memory}
+        await story.does(agent, "request_bundle", bundle=bundle, max_payment=pays)
+    task = {"bundle": {"gpu-hours": 1, "memory-gb": 1}, "max_payment": 5, "per_task": True, "tasks": 3}
+    await story.does("dan", "request_bundle", **task)
+    await story.does("ann", "request_bundle", bundle={"GPU hours": 1, "gpu-hours": 2})
+    await story.does("s", "request_bundle", bundle={"gpu-hours": 1})
+    await story.does("ann", "get_resource", resource="gpu-hours")
+    await story.does("ann", "aggregate_demand", resources=["gpu-hours"])
+    both = {"resources": ["gpu-hours", "memory-gb"], "via": "bundles"}
+    await story.does("ann", "aggregate_demand", resources=["gpu-hours"], via="bundles")
+    await story.does("ann", "aggregate_demand", **both, payment_rule="vcg")
+    for agent in ("ann", "bea", "s"):
+        await story.does(agent, "inbox")
+    await story.does("bea", "withdraw", id="bun_gpu-hours_t4")
+    await story.does("ann", "aggregate_demand", **both, policy="fair")
+
+
 STORIES = {
     "a_review_is_bought": a_review_is_bought,
     "prices_on_time_and_second_price": prices_on_time_and_second_price,
     "gpu_hours_are_shared": gpu_hours_are_shared,
+    "five_agents_buy_together": five_agents_buy_together,
+    "machines_are_needed_whole": machines_are_needed_whole,
 }
 
 
