@@ -315,9 +315,11 @@ def chosen(policy: Policy | None, rule: ClearingRule | None, book: Resource) -> 
 
 def _cleared(book: Resource) -> str:
     """Return when the book was cleared last: whoever comes second looks there for the result."""
-    if book.last_clearing is None:
+    if not book.recent:
         return ""
-    return f"; it was last cleared at {shown(book.last_clearing.at)} by {book.last_clearing.by}"
+    last = book.recent[0]
+    price = "" if last.price is None else f" at {plain(last.price)} each"
+    return f"; it was last cleared at {shown(last.at)} by {last.by}: {plain(last.quantity)}{price}"
 
 
 def _why_nothing(book: Resource, now: datetime) -> str:

@@ -17,7 +17,7 @@ from server.tools import answers
 from server.tools.book_texts import because_of, book_of
 from server.tools.bundle_views import cleared, posted_text
 from server.tools.registry import Call, acting, custom, reply
-from server.tools.solving import solved_for_bundles
+from server.tools.solving import solved_again, solved_for_bundles
 
 
 def side(seen: SideSeen, mean_limit: Decimal | None = None) -> answers.Side:
@@ -137,17 +137,17 @@ async def aggregate_demand(ask: AggregateDemand, call: Call) -> Answer:
     Changes: those entries are filled or pooled. Anybody may call it.
     """
     key = once(ask.agent, call.key, "aggregate_demand", ask.model_dump)
-    solution = None
-    if ask.via == "bundles" and (known := await call.service.recalled(key)) is not None:
+    if ask.via != "bundles":
+        return await call.service.execute(ask, lambda after: reply(*_aggregated(ask, after)), key)
+    if (known := await call.service.recalled(key)) is not None:
         return known
-    if ask.via == "bundles":
-        solution = await solved_for_bundles(ask, call)
-    return await call.service.execute(ask, lambda after: reply(*_aggregated(ask, after)), key, solution)
+    return await solved_again(
+        lambda: solved_for_bundles(ask, call),
+        lambda solution: call.service.execute(ask, lambda after: reply(*cleared(after)), key, solution),
+    )
 
 
 def _aggregated(ask: AggregateDemand, after: After) -> tuple[BaseModel, str]:
-    if ask.via == "bundles":
-        return cleared(after)
     if ask.via == "auction":
         return _pooled(ask, after)
     made = answers.Aggregated(

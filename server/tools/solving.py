@@ -1,7 +1,7 @@
 """What must be solved before an award can be decided or previewed: asked of the solver, outside the writer."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import TypeVar
@@ -31,6 +31,7 @@ _R = TypeVar("_R", bound=str)
 _DONE_ALREADY = (Code.AUCTION_CLOSED, Code.AUCTION_AWARDED, Code.AUCTION_UNSOLD)
 """By the same call, made twice: what the award itself says of it is the answer."""
 _TOGETHER: tuple[SetRule, ...] = ("pay_as_bid", "vcg")
+_TRIES = 4
 _EVERY = 1.0  # seconds between two words of progress
 
 
@@ -156,6 +157,19 @@ async def solved_for_preview_together(
         return {rule: question for rule, question in asked.items() if not together.is_small(question)}
 
     return await _solved_each(await see_together(auction_ids, call, view), call)
+
+
+async def solved_again(
+    solve: Callable[[], Awaitable[Solution | None]], carry_out: Callable[[Solution | None], Awaitable[Answer]]
+) -> Answer:
+    """Solve and carry out; again if what was solved for has changed meanwhile, so that a busy book is cleared too."""
+    for _ in range(_TRIES - 1):
+        try:
+            return await carry_out(await solve())
+        except Rejection as why:
+            if why.code != Code.BUSY:
+                raise
+    return await carry_out(await solve())
 
 
 async def solved_for_bundles(ask: AggregateDemand, call: Call) -> Solution | None:
