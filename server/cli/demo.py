@@ -26,8 +26,8 @@ _ROOT = Path(__file__).resolve().parents[2]
 _PATIENCE = 30.0  # seconds until a server that does not answer counts as gone
 _ABOUT = """\
 Play a market through: seven agents and a buyer, each with an MCP server of its own, on one database file.
-Shows a first-price, a second-price and a scored auction and the clearing of a resource, with every bid, score
-and payment. Needs no network, no key and no setting; takes about ten seconds and leaves nothing behind.
+Shows a first-price, a second-price and a scored auction, the clearing of a resource, and demand bought together,
+with every bid, score and payment. Needs no network, no key and no setting; takes about fifteen seconds and leaves nothing behind.
 """
 
 
@@ -35,7 +35,7 @@ def add(commands: Commands) -> None:
     """Add the command."""
     parser = commands.add_parser(
         "demo",
-        help="see three auctions and a clearing, played by real MCP clients",
+        help="see three auctions, a clearing and a pool, played by real MCP clients",
         description=_ABOUT,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -149,7 +149,7 @@ class _Stage:
 async def _play(stage: _Stage, kept: Path | None) -> None:
     import anyio
 
-    from server.cli import demo_agents, demo_story
+    from server.cli import demo_agents, demo_pool, demo_story
     from server.cli.sheet import Sheet
 
     sheet = Sheet(width=100)
@@ -174,6 +174,7 @@ async def _play(stage: _Stage, kept: Path | None) -> None:
             ):
                 await act(show)
         await demo_story.clearing(show)
+        await demo_pool.pool(show)
         demo_story.conclude(show)
         _say_what_next(sheet, kept)
         tasks.cancel_scope.cancel()

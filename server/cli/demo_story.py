@@ -105,7 +105,7 @@ class Show:
         )
 
 
-# The four acts
+# The first four acts; the fifth is in `demo_pool`
 
 
 async def introduce(show: Show) -> None:

@@ -194,3 +194,15 @@ def test_a_server_that_does_not_start_is_told_with_its_last_words(
         "agent-market: the demonstration stopped: Connection closed\nThe servers' last words:\n"
     )
     assert "  the engine is cold\n" in said.err
+
+
+def test_it_shows_a_pool_in_which_nobody_pays_above_its_limit(played: Played) -> None:
+    rows = {row[0]: row for row in played.rows("5. Buying together")}
+    assert rows["ada"][1:] == [
+        "40",
+        "6",
+        "40 for 160 credits (4 each), 80 better than your limit",
+    ]
+    assert "its limit does not reach the price" in rows["max-margin"][-1]
+    assert "above the limits of 4 of the 5" in played.told
+    assert "north-gpu 10 4 440" in played.told
