@@ -136,6 +136,7 @@ def test_the_market_it_kept_is_sound_and_holds_what_was_shown(played: Played, ma
     assert market("verify", "--db", played.db).code == 0
     listed = json.loads(market("auctions", "--db", played.db, "--json").out)["auctions"]
     assert [(row["status"], row["winner"], row["payment"], row["bids"]) for row in listed] == [
+        ("awarded", "north-gpu", 440, 3),
         ("awarded", "quinn-quick", 10.45, 4),
         ("awarded", "max-margin", 4, 3),
         ("awarded", "hana-honest", 4, 3),
