@@ -180,8 +180,9 @@ def _part(problem: LotProblem) -> Part:
     lots = frozenset(range(len(problem.lots)))
     if not all(bid.lots and bid.lots <= lots for bid in problem.bids):
         raise ValueError("a bid is on lots that there are")
+    bits = [1 << lot for lot in range(len(problem.lots))]
     options = [
-        Option(position, bid.bidder, bid.key, sum(1 << lot for lot in bid.lots), bid.cost, bid.score)
+        Option(position, bid.bidder, bid.key, sum(map(bits.__getitem__, bid.lots)), bid.cost, bid.score)
         for position, bid in enumerate(problem.bids)
     ]
     return Part(

@@ -16,13 +16,18 @@ def cleaned(part: Part, *, across: bool) -> Part:
     A bid is dropped for a better one (less score, or equal and the smaller key) on all its lots: of the same
     bidder, and if `across` of any bidder where nothing ties a bidder's bids together.
     """
-    options = [o for o in part.options if o.lots.bit_count() <= part.at_most.get(o.bidder, len(part.prices))]
-    sizes: defaultdict[str, int] = defaultdict(int)
-    for option in options:
-        sizes[option.bidder] += option.lots.bit_count()
-    binding = {
-        bidder: most for bidder, most in part.at_most.items() if not part.exclusive and sizes[bidder] > most
-    }
+    options, binding = list(part.options), dict[str, int]()
+    if part.at_most:
+        whole = len(part.prices)
+        options = [o for o in options if o.lots.bit_count() <= part.at_most.get(o.bidder, whole)]
+        sizes: defaultdict[str, int] = defaultdict(int)
+        for option in options:
+            sizes[option.bidder] += option.lots.bit_count()
+        binding = {
+            bidder: most
+            for bidder, most in part.at_most.items()
+            if not part.exclusive and sizes[bidder] > most
+        }
     if part.limits.max_spend_share is None:
         apart = across and not part.exclusive and not part.limited and not binding
         groups: defaultdict[str, list[Option]] = defaultdict(list)
@@ -43,6 +48,8 @@ def _undominated(group: Sequence[Option], *, wider: bool, apart: bool) -> list[O
 
     Where both could win (`apart`), one that lowers the score by itself is wanted beside any other.
     """
+    if len(group) == 1:
+        return list(group)
     kept: list[Option] = []
     equal: set[int] = set()
     wider = wider and len(group) <= MOST_COMPARED
@@ -64,8 +71,9 @@ def pieces(part: Part, *, by_bidder: bool) -> list[Part]:
         reach[name] = reach.get(name, 0) | option.lots
     groups: list[int] = []
     for lots in reach.values():
-        apart = [group for group in groups if not group & lots]
-        groups = [*apart, lots | _all(group for group in groups if group & lots)]
+        touched = [group for group in groups if group & lots]
+        if len(touched) != 1 or lots & ~touched[0]:
+            groups = [*(group for group in groups if not group & lots), lots | _all(touched)]
     return _split(part, sorted(groups, key=lambda group: group & -group))
 
 

@@ -105,7 +105,10 @@ class Program:
     def _bidders(self) -> None:
         """Add the rows of alternatives, of who is used, of how many are, and of the most lots of each."""
         part, rows = self.part, self.rows
+        free = part.exclusive and not self.used and not part.at_most
         for bidder, columns in self.bids.items():
+            if free and len(columns) == 1:
+                continue
             used = [self.used[bidder]] if bidder in self.used else []
             won = [*repeat(1, len(columns)), *repeat(-1, len(used))]
             if part.exclusive and (used or len(columns) > 1):

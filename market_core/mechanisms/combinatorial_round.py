@@ -5,7 +5,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from market_core.mechanisms import combinatorial_table as table
-from market_core.mechanisms.combinatorial_part import Option, Part, union
+from market_core.mechanisms.combinatorial_part import Option, Part, lots_of, union
 from market_core.mechanisms.procurement import Limits
 
 MOST_CELLS = 1 << 18
@@ -68,9 +68,12 @@ def _completed(part: Part, kept: Sequence[Option]) -> list[Option]:
 
 def _thinned(part: Part, chosen: Sequence[Option]) -> list[Option]:
     """Return these bids without those, the dearest first, that cost more than they buy."""
-    kept = list(chosen)
+    kept, unpriced = list(chosen), part.unpriced
     for option in sorted(chosen, key=lambda each: each.rank, reverse=True):
         others = [each for each in kept if each is not option]
-        if part.value(others) < part.value(kept):
+        only = option.lots & ~union(others)
+        alone = all(each.bidder != option.bidder for each in others)
+        saved = option.score + (part.surplus.get(option.bidder, 0) if alone else 0)
+        if not only & unpriced and saved > sum(part.prices[lot] or 0 for lot in lots_of(only)):
             kept = others
     return kept

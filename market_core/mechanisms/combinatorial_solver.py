@@ -162,7 +162,8 @@ class _Search:
         if rest.limited or rest.surplus:
             return None
         split = pieces(rest, by_bidder=rest.exclusive)
-        if len(split) == 1 and not table.fits(rest, MOST_CELLS):
+        largest = max(len(piece.options) for piece in split)
+        if 4 * largest > 3 * len(rest.options) and not table.fits(rest, MOST_CELLS):
             return None
         founds = [self._piece(piece) for piece in split]
         bought = sum(found.bought for found in founds)
