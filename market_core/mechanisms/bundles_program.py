@@ -156,9 +156,11 @@ class Program:
     def _holds(self, plan: Plan) -> bool:
         return self.part.allows(plan) and all(plan.get(w.position, 0) <= w.most for w in self.part.wants)
 
-    def _plan(self, ones: frozenset[int]) -> Plan:
+    def _plan(self, ones: Sequence[int]) -> Plan:
         plan: Plan = {}
-        for column in sorted(ones):
+        for column in ones:
+            if column >= len(self.digits):
+                break
             place, count = self.digits[column]
             position = self.part.wants[place].position
             plan[position] = plan.get(position, 0) + count

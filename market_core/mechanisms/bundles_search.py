@@ -12,8 +12,8 @@ from operator import mul
 from market_core.mechanisms.bundles_highs import Row
 from market_core.mechanisms.bundles_part import Found, Part, Plan, Supply, Want, joined
 from market_core.mechanisms.bundles_program import GRAIN, LARGEST, Program
+from market_core.mechanisms.highs import SOLVER
 
-SOLVER = "HiGHS"
 MANY = 100
 """Of more wants that no bound decides, some are expected to tie."""
 ROUNDS = 1_000

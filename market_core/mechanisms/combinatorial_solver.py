@@ -11,15 +11,13 @@ from math import ceil, gcd, lcm
 
 from market_core.mechanisms import combinatorial_table as table
 from market_core.mechanisms.combinatorial_clean import pieces, within
-from market_core.mechanisms.combinatorial_highs import Answer, Bound, Relaxation, solve, split
+from market_core.mechanisms.combinatorial_highs import Bound, Relaxation, solve, split
 from market_core.mechanisms.combinatorial_part import Found, Option, Part, union
 from market_core.mechanisms.combinatorial_program import Program
 from market_core.mechanisms.combinatorial_round import mended, rounded
+from market_core.mechanisms.highs import EXACT, SOLVER, Answer
 from market_core.mechanisms.procurement import Unproved
 
-SOLVER = "HiGHS"
-EXACT = 1 << 53
-"""Whole numbers below it are exact in a float."""
 CORE = 60
 """So many columns and 2 for each lot, those with the least reduced costs, are searched first."""
 FEW = 3
@@ -242,7 +240,7 @@ class _Search:
         """Ask HiGHS and learn what it finds; it has not finished if that is not the best known."""
         start = frozenset[int]() if self.known is None else self.model.columns(self.known)
         answer = solve(self.model, self.objective, seconds, start, zero | self.shut, one, nodes, rough=rough)
-        best = answer.values is not None and self._learn(self.model.chosen(sorted(answer.values)))
+        best = answer.ones is not None and self._learn(self.model.chosen(answer.ones))
         return replace(answer, finished=answer.finished and best)
 
 
@@ -338,11 +336,11 @@ def _fewest_missing(part: Part, seconds: float | None) -> tuple[int | None, bool
     answer = solve(model, objective, seconds)
     if answer.infeasible:
         return None, True
-    if answer.values is None:
+    if answer.ones is None:
         if part.limits.min_winners:
             raise Unproved(part.span)
         return part.value(())[0], False
-    return part.value(model.chosen(sorted(answer.values)))[0], answer.finished
+    return part.value(model.chosen(answer.ones))[0], answer.finished
 
 
 def _unsure(part: Part, found: Found | None) -> Found:

@@ -84,9 +84,9 @@ def _by_solver(part: Part, found: Found, seconds: float | None) -> Found:
         model.exclude(picked.chosen)
         model.rows.add(range(len(weights)), weights, None, tie_order(found.chosen)[0])
         answer = solve(model, objective, seconds, heuristics=False)  # mostly there is none
-        if answer.values is None:
+        if answer.ones is None:
             return replace(found, settled=answer.infeasible)
-        chosen = model.chosen(sorted(answer.values))
+        chosen = model.chosen(answer.ones)
         picked, objective = replace(found, chosen=chosen), [*weights, *[0] * (model.width - len(weights))]
         if part.value(chosen) == (found.missing, found.score):
             found = min(found, picked, key=lambda each: tie_order(each.chosen))

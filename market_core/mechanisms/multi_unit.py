@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Literal
 
-from market_core.mechanisms import multi_unit_merit, multi_unit_mip, multi_unit_search
+from market_core.mechanisms import highs, multi_unit_merit, multi_unit_mip, multi_unit_search
 from market_core.mechanisms.multi_unit_bids import (
     NO_LIMITS,
     Piece,
@@ -119,7 +119,7 @@ def _solve(problem: UnitProblem, seconds: float | None) -> _Solved:
     if limits.max_spend_share is None:
         with suppress(TooLarge):
             return _Solved(multi_unit_search.solve(problem), None, multi_unit_search.SOLVER)
-    return _Solved(*multi_unit_mip.solve(problem, seconds), multi_unit_mip.SOLVER)
+    return _Solved(*multi_unit_mip.solve(problem, seconds), highs.SOLVER)
 
 
 def _proof(solved: _Solved, total: int) -> Proof:

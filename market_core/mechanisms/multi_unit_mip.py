@@ -7,8 +7,8 @@ answer counts as optimal only if no whole number fits between its score and the 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from math import ceil, gcd, inf
-from typing import Any
 
+from market_core.mechanisms.highs import EXACT, Answer, Matrix, least, listed
 from market_core.mechanisms.multi_unit_bids import (
     NO_LIMITS,
     SHARE,
@@ -22,9 +22,6 @@ from market_core.mechanisms.multi_unit_bids import (
 from market_core.mechanisms.multi_unit_hull import bound_below, good
 from market_core.mechanisms.procurement import Unproved
 
-SOLVER = "HiGHS"
-EXACT_FLOAT = 2**53
-"""Whole numbers up to it are exact as floats."""
 MOST_TIES = 50
 """Ties are settled, by solving again and again, for up to so many bids."""
 MARGINS = (0.0, 1e-9, 1e-6)
@@ -55,16 +52,6 @@ class _Model:
 
     def fix(self, column: int, value: float) -> None:
         self.lower[column] = self.upper[column] = value
-
-
-@dataclass(frozen=True, slots=True)
-class _Run:
-    """What one solve gave: column values (None: no solution), a bound, and how it ended."""
-
-    values: list[float] | None
-    bound: float
-    infeasible: bool
-    finished: bool
 
 
 class _Auction:
@@ -209,8 +196,8 @@ def _least_score(
             return None, None
         # What HiGHS proves counts while its numbers are whole; with a limit drawn in it proves nothing.
         largest = max(abs(amount) * auction.model.upper[column] for column, amount in terms)
-        if not margin and -inf < run.bound < inf and largest // grain < EXACT_FLOAT:
-            bound = max(bound, ceil(run.bound - 0.5) * grain)
+        if not margin and run.claimed is not None and largest // grain < EXACT:
+            bound = max(bound, ceil(run.claimed - 0.5) * grain)
         units = auction.units(run.values)
         if units is not None:
             return units, None if bound >= objective(problem, units) else bound
@@ -271,46 +258,13 @@ def _tied(problem: UnitProblem, units: list[int], settled: int) -> _Auction:
     return auction
 
 
-def _run(model: _Model, objective_: Terms, grain: int, seconds: float | None) -> _Run:
-    """Minimise with a fresh HiGHS: no relative gap, one thread, both statuses checked."""
-    import highspy as untyped  # noqa: PLC0415 - imported when used
-    import numpy as np  # noqa: PLC0415
-
-    highspy: Any = untyped
-    solver = highspy.Highs()
-    options = {
-        "output_flag": False,
-        "threads": 1,
-        "mip_rel_gap": 0.0,
-        "mip_abs_gap": 0.4,
-        "mip_feasibility_tolerance": 1e-9,
-    }
-    for name, value in (options | ({} if seconds is None else {"time_limit": float(seconds)})).items():
-        assert solver.setOptionValue(name, value) == highspy.HighsStatus.kOk
-    lp = highspy.HighsLp()
-    lp.num_col_, lp.num_row_ = len(model.lower), len(model.rows)
-    costs = np.zeros(len(model.lower))
+def _run(model: _Model, objective_: Terms, grain: int, seconds: float | None) -> Answer:
+    """Minimise the objective, in parts of `grain`."""
+    cost = [0] * len(model.lower)
     for column, amount in objective_:
-        costs[column] += amount // grain
-    lp.col_cost_ = costs
-    lp.col_lower_, lp.col_upper_ = np.array(model.lower, float), np.array(model.upper, float)
-    lp.row_lower_ = np.array([low for _, low, _ in model.rows], float)
-    lp.row_upper_ = np.array([high for _, _, high in model.rows], float)
-    lp.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
-    lp.a_matrix_.start_ = np.cumsum([0, *(len(terms) for terms, _, _ in model.rows)])
-    lp.a_matrix_.index_ = np.array([column for terms, _, _ in model.rows for column, _ in terms])
-    lp.a_matrix_.value_ = np.array([amount for terms, _, _ in model.rows for _, amount in terms], float)
-    kinds = highspy.HighsVarType
-    lp.integrality_ = [kinds.kInteger if whole else kinds.kContinuous for whole in model.whole]
-    assert solver.passModel(lp) != highspy.HighsStatus.kError
-    called, status = solver.run(), solver.getModelStatus()
-    ended = highspy.HighsModelStatus
-    solved = called != highspy.HighsStatus.kError
-    info = solver.getInfo()
-    found = solved and info.primal_solution_status == highspy.kSolutionStatusFeasible
-    return _Run(
-        list(solver.getSolution().col_value) if found else None,
-        float(info.mip_dual_bound) if solved else -inf,
-        solved and status in (ended.kInfeasible, ended.kUnboundedOrInfeasible),
-        solved and status == ended.kOptimal,
-    )
+        cost[column] += amount // grain
+    entries = [
+        (row, column, amount) for row, (terms, _, _) in enumerate(model.rows) for column, amount in terms
+    ]
+    sides = [low for _, low, _ in model.rows], [high for _, _, high in model.rows]
+    return least(Matrix(cost, model.lower, model.upper, *sides, *listed(entries)), model.whole, seconds)

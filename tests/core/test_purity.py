@@ -49,14 +49,18 @@ def offenders(kind, offends, *, but=()):
 
 
 def solvers():
-    """Return the files that speak to a solver or search arrays, in floats; what is found is recomputed exactly."""
+    """Return the files that give a solver its numbers or search arrays, in floats; what is found is recomputed exactly."""
+
+    def of_a_kernel(node):
+        if isinstance(node, ast.Import):
+            return bool({alias.name for alias in node.names} & HEAVY)
+        name = getattr(node.func, "attr", name_of_call(node)) if isinstance(node, ast.Call) else None
+        return name == "Matrix"
+
     return {
         path.name
         for path in FOLDER.glob("mechanisms/*.py")
-        if any(
-            isinstance(node, ast.Import) and any(alias.name in HEAVY for alias in node.names)
-            for node in ast.walk(ast.parse(path.read_text()))
-        )
+        if any(map(of_a_kernel, ast.walk(ast.parse(path.read_text()))))
     }
 
 
