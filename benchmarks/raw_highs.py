@@ -8,29 +8,36 @@ from generators import Instance
 
 
 def raw_highs(
-    instance: Instance, combine: str = "xor", seconds: float | None = None
+    instance: Instance, combine: str = "xor", seconds: float | None = None, *, most: int | None = None
 ) -> tuple[int, float, str]:
     """Return the cost in micro-credits of the bids chosen, the seconds spent, and HiGHS's status in its words.
 
-    A binary per bid; a row >= 1 per lot; with `combine` "xor" a row <= 1 per bidder, none with "or". Gap 0, one
-    thread, at most `seconds` of solving (None: no limit). The seconds are those of building and solving, without
-    importing HiGHS. "Optimal" is HiGHS's claim; that the bids chosen keep to the rows is checked here, exactly,
-    and their cost is summed in integers.
+    A binary per bid; a row >= 1 per lot; with `combine` "xor" a row <= 1 per bidder, none with "or". With `most`,
+    under xor, a row of at most so many winners. Gap 0, one thread, at most `seconds` of solving (None: no limit).
+    The seconds are those of building and solving, without importing HiGHS. "Optimal" is HiGHS's claim; that the bids
+    chosen keep to the rows is checked here, exactly, and their cost is summed in integers.
     Raises ValueError for another `combine`, RuntimeError where HiGHS fails or finds no solution in time.
     """
     if combine not in {"xor", "or"}:
         raise ValueError(f"combine is xor or or, not {combine}")
+    if most is not None and combine == "or":
+        raise ValueError("under or a winner is not a bid")
     import highspy  # noqa: PLC0415  (heavy, and it takes numpy along: imported when used, and before the clock)
 
     began = perf_counter()
     solver = _solver(highspy, seconds)
     _done(highspy, solver.passModel(_model(highspy, instance, combine)))
+    if most is not None:
+        every = list(range(len(instance.bids)))
+        _done(highspy, solver.addRow(0.0, float(most), len(every), every, [1.0] * len(every)))
     _done(highspy, solver.run())
     took = perf_counter() - began
     status = str(solver.modelStatusToString(solver.getModelStatus()))
     if solver.getInfo().primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible:
         raise RuntimeError(f"{instance.name}: no solution ({status})")
     chosen = [bid for bid, value in enumerate(solver.getSolution().col_value) if value > 0.5]
+    if most is not None and len(chosen) > most:
+        raise RuntimeError(f"{instance.name}: HiGHS chose more than {most} winners")
     return _checked(instance, combine, chosen), took, status
 
 

@@ -63,6 +63,14 @@ def test_bids_of_one_bidder_are_alternatives_or_add_up():
         raw_highs(instance, "and")
 
 
+def test_a_limit_on_the_winners_is_kept():
+    instance = of(2, (0, {0}, 30), (1, {1}, 50), (2, {0, 1}, 90))
+    assert raw_highs(instance, most=2)[0] == 80
+    assert raw_highs(instance, most=1)[0] == 90
+    with pytest.raises(ValueError, match="under or a winner is not a bid"):
+        raw_highs(instance, "or", most=1)
+
+
 def test_one_micro_credit_decides_among_large_costs():
     large = 10**12
     assert raw_highs(of(2, (0, {0, 1}, large + 1), (1, {0}, 1), (2, {1}, large - 1)))[0] == large
