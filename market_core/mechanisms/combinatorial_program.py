@@ -65,10 +65,9 @@ class Program:
         for column, option in enumerate(part.options):
             self.bids.setdefault(option.bidder, []).append(column)
         first = len(part.options) + len(free)
-        counted = part.limits.max_winners is not None or part.limits.min_winners
-        named = (
-            self.bids if counted else [] if part.exclusive else [b for b in self.bids if b in part.surplus]
-        )
+        self.counted = part.limits.max_winners is not None or part.limits.min_winners > 0
+        # Where a bidder's bids are alternatives, they say themselves whether it is used.
+        named = [] if part.exclusive else [b for b in self.bids if self.counted or b in part.surplus]
         self.used = {bidder: first + place for place, bidder in enumerate(named)}
         self.width = first + len(self.used)
         self.rows = Rows()
@@ -105,23 +104,19 @@ class Program:
     def _bidders(self) -> None:
         """Add the rows of alternatives, of who is used, of how many are, and of the most lots of each."""
         part, rows = self.part, self.rows
-        free = part.exclusive and not self.used and not part.at_most
         for bidder, columns in self.bids.items():
-            if free and len(columns) == 1:
-                continue
-            used = [self.used[bidder]] if bidder in self.used else []
-            won = [*repeat(1, len(columns)), *repeat(-1, len(used))]
-            if part.exclusive and (used or len(columns) > 1):
-                rows.add([*columns, *used], won, 0 if used else None, 0 if used else 1)
-            elif used and not part.exclusive:
+            if part.exclusive and len(columns) > 1:
+                rows.ones(columns, None, 1)
+            if bidder in self.used:
+                used = self.used[bidder]
                 for column in columns:
-                    rows.add([column, *used], [1, -1], None, 0)
-                rows.add([*columns, *used], won, 0, None)
+                    rows.add([column, used], [1, -1], None, 0)
+                rows.add([*columns, used], [*repeat(1, len(columns)), -1], 0, None)
             if bidder in part.at_most:
                 rows.terms(self._sizes(columns), None, part.at_most[bidder])
-        limits = part.limits
-        if limits.max_winners is not None or limits.min_winners:
-            rows.ones([*self.used.values()], limits.min_winners, limits.max_winners)
+        if self.counted:
+            winners = range(len(part.options)) if part.exclusive else [*self.used.values()]
+            rows.ones(winners, part.limits.min_winners, part.limits.max_winners)
 
     def _shares(self) -> None:
         rows, limits, options = self.rows, self.part.limits, self.part.options

@@ -4,13 +4,14 @@ Small parts go to the table of subsets, large or limited ones to the solver.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from itertools import combinations
 
 from market_core.mechanisms import combinatorial_solver as solver
 from market_core.mechanisms import combinatorial_table as table
 from market_core.mechanisms.combinatorial_clean import cleaned, pieces, within
-from market_core.mechanisms.combinatorial_part import Found, Option, Part
+from market_core.mechanisms.combinatorial_part import SHARE, Found, Option, Part, union
 from market_core.mechanisms.combinatorial_ties import picked
 from market_core.mechanisms.procurement import Infeasible, Limits, NoCompetition
 
@@ -21,6 +22,12 @@ def best(part: Part, seconds: float | None, *, ties: bool = True) -> Found:
     Each solve of the solver takes at most `seconds`. Raises Infeasible, naming a smallest set of limits that
     conflicts, and Unproved if time ran out before anything was found that keeps a min_winners.
     """
+    loose = _share_apart(part)
+    if loose is not None:
+        with suppress(Infeasible):  # the limits that conflict are named below
+            found = best(loose, seconds, ties=ties)
+            if part.allows(found.chosen):
+                return found
     founds = []
     for piece in pieces(cleaned(part, across=True), by_bidder=part.exclusive):
         found = _solve(piece, seconds)
@@ -37,6 +44,20 @@ def best(part: Part, seconds: float | None, *, ties: bool = True) -> Found:
         " + ".join(sorted({name for found in founds for name in found.solver.split(" + ")})),
         settled=all(found.settled for found in founds),
     )
+
+
+def _share_apart(part: Part) -> Part | None:
+    """Return the part without the limit of shares and the bids that alone exceed it; None if that is no help.
+
+    Where a bidder's bids are alternatives and all lots are bought, the limit says no more than that. What is best
+    without the limit is best with it, if it keeps it.
+    """
+    most = part.limits.max_share
+    if most is None or not part.exclusive:
+        return None
+    bought = union(part.options).bit_count() * most
+    options = tuple(option for option in part.options if option.lots.bit_count() * SHARE <= bought)
+    return replace(part, options=options, limits=replace(part.limits, max_share=None))
 
 
 def settled(piece: Part, found: Found, seconds: float | None) -> Found:
