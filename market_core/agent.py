@@ -1,29 +1,51 @@
 """One agent: its card (what it says it can do), its work and outcomes (what happened). State, decide, evolve."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 
+from market_core import ledger
 from market_core.canonical import canonical
 from market_core.commands import Grant, RegisterAgent
-from market_core.events import AgentRegistered, Attributes, Event, Granted, OutcomeReported, WorkWon
+from market_core.events import (
+    AgentRegistered,
+    Attributes,
+    Event,
+    Granted,
+    OutcomeDisputed,
+    OutcomeReported,
+    OutcomeSettled,
+    WorkDelivered,
+    WorkWon,
+)
 from market_core.facts import Facts
+from market_core.ledger import Ledger
+from market_core.mechanisms.track_record import Record
 from market_core.values import owner_of
+
+_LAST = 5  # outcomes that a look at an agent shows
+Happened = WorkWon | WorkDelivered | OutcomeReported | OutcomeDisputed | OutcomeSettled
 
 
 @dataclass(slots=True)
 class Agent:
     """An agent's card and record. One that never registered has an empty card and may still have outcomes.
 
-    `running` is the work won whose outcome is not reported, by auction; `limits` says since when it has taken how
-    much work at a time; `granted` what the operator gave to the demand of an owner, whose stream is that of its name.
+    `name`: its id, the end of its stream's name. `running` is the work won that is neither delivered nor reported on,
+    by auction; `limits` says since when it has taken how much work at a time; `last` are the latest reports on it, as
+    they stand; `own` counts them all. The stream of an owner's name also holds what belongs to the owner: `granted`, what
+    the operator gave to its demand, and `family`, the outcomes of all its ids.
     """
 
+    name: str = ""
     registered: AgentRegistered | None = None
-    outcomes: list[OutcomeReported] = field(default_factory=list)
+    last: dict[str, OutcomeReported] = field(default_factory=dict)  # by auction
     running: dict[str, WorkWon] = field(default_factory=dict)
     limits: list[tuple[datetime, int | None]] = field(default_factory=list)
     granted: Granted | None = None
+    own: Ledger = field(default_factory=Ledger)
+    family: Ledger = field(default_factory=Ledger)
+    disputed: set[str] = field(default_factory=set)  # of `last`
 
     @property
     def priority(self) -> int:
@@ -34,6 +56,11 @@ class Agent:
     def weight(self) -> Decimal:
         """The largest weight that demand of this owner may have."""
         return self.granted.weight if self.granted else Decimal(1)
+
+    @property
+    def record(self) -> Record:
+        """Its outcomes as they stand, as running sums."""
+        return self.own.record
 
     @property
     def capabilities(self) -> frozenset[str]:
@@ -84,11 +111,53 @@ def evolve(agent: Agent, event: Event) -> Agent:
                 agent.limits.append((event.at, event.max_concurrent))
         case Granted():
             agent.granted = event
-        case WorkWon():
-            agent.running[event.auction_id] = event
-        case OutcomeReported():
-            agent.running.pop(event.auction_id, None)
-            agent.outcomes.append(event)
+        case WorkWon() | WorkDelivered() | OutcomeReported() | OutcomeDisputed() | OutcomeSettled():
+            _happened(agent, event)
         case _:
             raise TypeError(f"{type(event).__name__} does not belong to an agent")
     return agent
+
+
+def _happened(agent: Agent, event: Happened) -> None:
+    """Enter what happened in the agent's own record, and in that of the owner whose stream this is."""
+    whose = event.agent if isinstance(event, WorkWon) else event.provider
+    if whose == agent.name:
+        _own(agent, event)
+        _count(agent.own, event)
+    if owner_of(whose) == agent.name:
+        _count(agent.family, event)
+
+
+def _own(agent: Agent, event: Happened) -> None:
+    match event:
+        case WorkWon():
+            agent.running[event.auction_id] = event
+        case WorkDelivered():
+            agent.running.pop(event.auction_id, None)
+        case OutcomeReported():
+            agent.running.pop(event.auction_id, None)
+            agent.last[event.auction_id] = event
+            while len(agent.last) > _LAST:
+                agent.disputed.discard(oldest := next(iter(agent.last)))
+                del agent.last[oldest]
+        case OutcomeDisputed() if event.auction_id in agent.last:
+            agent.disputed.add(event.auction_id)
+        case OutcomeSettled() if event.auction_id in agent.last:
+            agent.disputed.discard(event.auction_id)
+            report = agent.last.pop(event.auction_id)
+            if event.counts:
+                agent.last[event.auction_id] = replace(
+                    report, success=event.success, actual_time=event.actual_time, quality=event.quality
+                )
+
+
+def _count(counted: Ledger, event: Happened) -> None:
+    match event:
+        case WorkWon():
+            ledger.won(counted, event)
+        case OutcomeReported():
+            ledger.reported(counted, event)
+        case OutcomeDisputed():
+            ledger.disputed(counted, event)
+        case OutcomeSettled():
+            ledger.settled(counted, event)

@@ -4,7 +4,7 @@ What an agent may do to it is in `auction_rules`, who wins in `awards`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from market_core.events import (
@@ -16,7 +16,12 @@ from market_core.events import (
     BidWithdrawn,
     DeadlineExtended,
     Event,
+    OutcomeDisputed,
     OutcomeReported,
+    OutcomeSettled,
+    Winner,
+    WorkDelivered,
+    WorkOverdue,
 )
 from market_core.facts import Facts
 from market_core.lifecycle import AuctionStatus
@@ -38,7 +43,10 @@ class Auction:
     """An auction; `created` is None until it exists.
 
     `bids` holds the standing bids by `slot`: a bidder has one, or with lots one for each set of them. `slot_of`
-    tells the slot of every bid there ever was.
+    tells the slot of every bid there ever was. `further` are the awards after the first, for what failed.
+
+    By provider: `outcomes` as they stand, `reported_at` when each was first reported, `deliveries`, `disputes` that
+    are open, `settled` those that ended and whether the outcome counts; `overdue` winners were told so.
     """
 
     created: AuctionCreated | None = None
@@ -49,7 +57,13 @@ class Auction:
     slot_of: dict[str, str] = field(default_factory=dict)
     withdrawn: set[str] = field(default_factory=set)
     award: AuctionAwarded | None = None
-    outcomes: dict[str, OutcomeReported] = field(default_factory=dict)  # by provider
+    further: list[AuctionAwarded] = field(default_factory=list)
+    outcomes: dict[str, OutcomeReported] = field(default_factory=dict)
+    reported_at: dict[str, datetime] = field(default_factory=dict)
+    deliveries: dict[str, WorkDelivered] = field(default_factory=dict)
+    disputes: dict[str, OutcomeDisputed] = field(default_factory=dict)
+    settled: dict[str, OutcomeSettled] = field(default_factory=dict)
+    overdue: set[str] = field(default_factory=set)
     bidder_for: dict[str, str] = field(default_factory=dict)  # the last agent that bid for each owner
     extended_to: datetime | None = None
     extensions: int = 0
@@ -65,6 +79,16 @@ class Auction:
         if self.created is None:
             raise Rejection(Code.UNKNOWN_AUCTION)
         return self.created
+
+    @property
+    def awards(self) -> tuple[AuctionAwarded, ...]:
+        """All awards, the first and those for what failed."""
+        return () if self.award is None else (self.award, *self.further)
+
+    @property
+    def winners(self) -> tuple[Winner, ...]:
+        """The winners of all awards."""
+        return tuple(winner for award in self.awards for winner in award.winners)
 
     @property
     def closes_at(self) -> datetime | None:
@@ -154,11 +178,38 @@ def _extended(auction: Auction, event: DeadlineExtended) -> None:
 
 
 def _awarded(auction: Auction, event: AuctionAwarded) -> None:
+    if event.instead_of:
+        auction.further.append(event)
+        return
     auction.status, auction.award = ("awarded" if event.winners else "unsold"), event
+
+
+def _delivered(auction: Auction, event: WorkDelivered) -> None:
+    auction.deliveries[event.provider] = event
+
+
+def _overdue(auction: Auction, event: WorkOverdue) -> None:
+    auction.overdue.update(event.providers)
 
 
 def _outcome(auction: Auction, event: OutcomeReported) -> None:
     auction.outcomes[event.provider] = event
+    auction.reported_at.setdefault(event.provider, event.at)
+
+
+def _disputed(auction: Auction, event: OutcomeDisputed) -> None:
+    auction.disputes[event.provider] = event
+
+
+def _settled(auction: Auction, event: OutcomeSettled) -> None:
+    auction.settled[event.provider] = event
+    auction.disputes.pop(event.provider)
+    auction.outcomes[event.provider] = replace(
+        auction.outcomes[event.provider],
+        success=event.success,
+        actual_time=event.actual_time,
+        quality=event.quality,
+    )
 
 
 _EVOLVE: Mapping[type, Callable[..., None]] = {
@@ -169,5 +220,9 @@ _EVOLVE: Mapping[type, Callable[..., None]] = {
     AuctionClosed: _closed,
     AuctionCancelled: _cancelled,
     AuctionAwarded: _awarded,
+    WorkDelivered: _delivered,
+    WorkOverdue: _overdue,
     OutcomeReported: _outcome,
+    OutcomeDisputed: _disputed,
+    OutcomeSettled: _settled,
 }

@@ -26,7 +26,6 @@ from market_core.commands import (
     Command,
     CreateAuction,
     Lapse,
-    ReportOutcome,
     SubmitBid,
     Withdraw,
 )
@@ -39,14 +38,13 @@ from market_core.events import (
     BidWithdrawn,
     DeadlineExtended,
     Event,
-    OutcomeReported,
     Winner,
 )
 from market_core.facts import Facts
 from market_core.lifecycle import AuctionMove, check_move
 from market_core.mechanisms import scoring
 from market_core.rejections import Code, Rejection
-from market_core.values import MARKET, bid_id_in, from_micros, micros, owner_of, plain, shown, total
+from market_core.values import MARKET, bid_id_in, from_micros, micros, owner_of, plain, shown
 
 
 @singledispatch
@@ -250,7 +248,7 @@ def _take(command: SubmitBid, auction: Auction, facts: Facts, provider: Agent) -
             Code.OFFER_TOO_LOW, offered=plain(offered), **_rises(terms, command.at_least, facts.now)
         )
     winner = Winner(bid.bidder, bid.bid_id, bid.cost, bid.cost, bid.score)
-    return [bid, AuctionClosed(facts.now, command.agent), taken_by(winner, facts.now)]
+    return [bid, AuctionClosed(facts.now, command.agent), taken_by(winner, facts)]
 
 
 def _rises(terms: AuctionCreated, wanted: Decimal, now: datetime) -> dict[str, object]:
@@ -317,13 +315,14 @@ def _(command: Withdraw, auction: Auction, facts: Facts) -> list[Event]:
 
 
 def _cancel(command: Withdraw, auction: Auction, facts: Facts) -> list[Event]:
-    _check_buyer(command, auction)
+    check_buyer(command, auction)
     status = status_at(auction, facts.now)
     check_move(status, "cancel")
     return [AuctionCancelled(facts.now, status == "closed")]
 
 
-def _check_buyer(command: Command, auction: Auction) -> None:
+def check_buyer(command: Command, auction: Auction) -> None:
+    """Raise the Rejection for whoever does not decide this auction."""
     if auction.terms.pool and auction.closes_at is not None:
         raise Rejection(Code.POOL_DECIDES, closes_at=shown(auction.closes_at))
     if command.agent != auction.terms.buyer:
@@ -351,7 +350,7 @@ def _check_promise_kept(auction: Auction, facts: Facts) -> None:
 
 @decide.register
 def _(command: CloseAuction, auction: Auction, facts: Facts) -> list[Event]:
-    _check_buyer(command, auction)
+    check_buyer(command, auction)
     check_move(status_at(auction, facts.now), "close")
     _check_promise_kept(auction, facts)
     return [AuctionClosed(facts.now, command.agent)]
@@ -364,56 +363,13 @@ def _(command: AwardAuction, auction: Auction, facts: Facts) -> list[Event]:
 
 def closing(command: AwardAuction, auction: Auction, facts: Facts) -> list[Event]:
     """Return what ends the bidding before an award, if it has not ended; raise the Rejection that applies."""
-    _check_buyer(command, auction)
+    check_buyer(command, auction)
     status = status_at(auction, facts.now)
     check_move(status, "award")
     if status == "open":
         _check_promise_kept(auction, facts)
         return [AuctionClosed(facts.now, command.agent)]
     return [AuctionClosed(facts.now, MARKET)] if auction.status == "open" else []
-
-
-@decide.register
-def _(command: ReportOutcome, auction: Auction, facts: Facts) -> list[Event]:
-    _check_buyer(command, auction)
-    check_move(status_at(auction, facts.now), "report")
-    provider = _reported_on(command, auction)
-    if provider in auction.outcomes:
-        raise Rejection(Code.OUTCOME_REPORTED)
-    assert auction.award is not None  # the status says awarded
-    won = [winner for winner in auction.award.winners if winner.agent == provider]
-    bids = [auction.bids[auction.slot_of[winner.bid_id]] for winner in won]
-    times = [bid.estimated_time for bid in bids if bid.estimated_time is not None]
-    qualities = [bid.quality for bid in bids if bid.quality is not None]
-    return [
-        OutcomeReported(
-            facts.now,
-            auction.terms.auction_id,
-            command.agent,
-            provider,
-            command.success,
-            command.actual_time,
-            command.quality,
-            command.note,
-            command.reference,
-            total(winner.payment for winner in won),
-            max(times, default=None),
-            max(qualities, default=None),
-            auction.terms.requirements.capabilities,
-        )
-    ]
-
-
-def _reported_on(command: ReportOutcome, auction: Auction) -> str:
-    """Return the winner that a report is about: the one named, or the only one."""
-    assert auction.award is not None  # the status says awarded
-    winners = list(dict.fromkeys(winner.agent for winner in auction.award.winners))
-    if command.provider is None and len(winners) > 1:
-        raise Rejection(Code.PROVIDER_REQUIRED, winners=winners[:20])
-    named = command.provider or winners[0]
-    if named not in winners:
-        raise Rejection(Code.NOT_A_WINNER, winners=winners[:20])
-    return named
 
 
 @decide.register

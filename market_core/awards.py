@@ -122,6 +122,7 @@ def awarded(auction: Auction, facts: Facts) -> AuctionAwarded:
         made.unbought,
         made.unbought_lots,
         made.proof,
+        grace=facts.windows.grace,
     )
 
 
@@ -234,8 +235,8 @@ def _steps(terms: AuctionCreated) -> tuple[int, int, int, int]:
     return micros(rule.start), micros(rule.step), micros(rule.every), micros(terms.max_price)
 
 
-def taken_by(winner: Winner, now: datetime) -> AuctionAwarded:
+def taken_by(winner: Winner, facts: Facts) -> AuctionAwarded:
     """Return the decision of a Dutch auction: the first to take the offer wins it."""
-    return AuctionAwarded(
-        now, (winner,), None, 1, digest(canonical([[winner.bid_id, winner.score]])), dutch.MECHANISM
-    )
+    ranked = digest(canonical([[winner.bid_id, winner.score]]))
+    grace = facts.windows.grace
+    return AuctionAwarded(facts.now, (winner,), None, 1, ranked, dutch.MECHANISM, grace=grace)

@@ -319,8 +319,7 @@ Others = Annotated[
     Field(
         strict=False,
         max_length=MOST_TOGETHER - 1,
-        description="more of your one-winner auctions, decided as one: providers within their max_concurrent, "
-        "higher priority first, then the least total score",
+        description="more of your one-winner auctions, decided as one, within max_concurrent",
     ),
 ]
 
@@ -330,6 +329,13 @@ class AwardAuction(Command):
 
     auction_id: Annotated[ObjectId, Field(description="your auction")]
     together_with: Others = ()
+    instead_of: Annotated[AgentId | None, Field(description="a failed winner: award its part again")] = None
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.instead_of is not None and self.together_with:
+            raise wrong("instead_of", "is for one auction: leave together_with out")
+        return self
 
     @property
     def auctions(self) -> tuple[str, ...]:
@@ -338,17 +344,36 @@ class AwardAuction(Command):
 
 
 class ReportOutcome(Command):
-    """Say how the awarded work went."""
+    """Say how the awarded work went: the buyer by `success`, a winner that it has `delivered` or does `dispute` a report."""
 
-    auction_id: Annotated[ObjectId, Field(description="your awarded auction")]
+    auction_id: ObjectId
     provider: Annotated[
-        AgentId | None, Field(description="the winner it is about; required where there are several")
+        AgentId | None, Field(description="buyer: the winner it is about, where there are several")
     ] = None
-    success: Annotated[bool, Field(description="was the work delivered as agreed")]
+    success: Annotated[bool | None, Field(description="buyer: was the work delivered as agreed")] = None
+    delivered: Annotated[bool, Field(description="winner: your work is done")] = False
+    dispute: Annotated[
+        bool | None, Field(description="winner: true: the report is wrong (note says why); false: accept it")
+    ] = None
     actual_time: Annotated[Duration | None, Field(description="seconds it took")] = None
-    quality: Annotated[Share | None, Field(description="0 to 1, as received")] = None
+    quality: Annotated[Share | None, Field(description="buyer: 0 to 1, as received")] = None
     note: Annotated[LongText, Field(description="for people")] = ""
     reference: Annotated[ShortText, Field(description="where the work is: a link or an id")] = ""
+
+    @model_validator(mode="after")
+    def _says_one_thing(self) -> Self:
+        said = (self.success is not None) + self.delivered + (self.dispute is not None)
+        if said == 0:
+            raise wrong("success", "is required of the buyer; a winner gives delivered: true, or dispute")
+        if said > 1:
+            raise wrong("success", "is the buyer's, delivered and dispute a winner's: give one of them")
+        if self.success is None:
+            for name in ("provider", "quality"):
+                if getattr(self, name) is not None:
+                    raise wrong(name, "is for the buyer to say, with success")
+        if self.dispute is not None and self.actual_time is not None:
+            raise wrong("actual_time", "has no place in a dispute: say it in note")
+        return self
 
 
 class RequestResources(Command):
@@ -569,6 +594,16 @@ class Grant(Model):
     weight: Quantity = Decimal(1)
 
 
+class SettleDispute(Model):
+    """Decide what a disputed outcome was; without `success` it counts for nobody. For the operator of the database."""
+
+    auction_id: ObjectId
+    provider: AgentId
+    success: bool | None = None
+    actual_time: Duration | None = None
+    quality: Share | None = None
+
+
 class Lapse(Model):
     """Record what time has already done: bidding that ended, demand and offers that lapsed."""
 
@@ -589,5 +624,6 @@ AnyCommand = (
     | RegisterAgent
     | DeclareResource
     | Grant
+    | SettleDispute
     | Lapse
 )

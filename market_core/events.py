@@ -76,7 +76,8 @@ class AuctionCreated:
         if self.lots:
             return "lots"
         # With one winner vcg is the case of one unit: the buyer's max_price is the outside option.
-        return "units" if self.quantity > 1 or self.pool or self.payment_rule == "vcg" else "single"
+        of_units = self.quantity > 1 or self.pool or self.payment_rule in ("vcg", "uniform")
+        return "units" if of_units else "single"
 
     @property
     def asks_of_card(self) -> bool:
@@ -191,6 +192,8 @@ class AuctionAwarded:
     `runner_up_score` is the score of the best bid of another owner, if there was one; `ranking_digest`
     the SHA-256 of the canonical ranking [[bid_id, score], ...]; `mechanism` the rule's name and version;
     `payment_rule` the one applied where it is not the auction's own; `unbought` units and lots found no bid.
+    `instead_of`: the winner that failed, where this is a further award for what it was to do. Work not reported on
+    is overdue `grace` seconds after its estimated time.
     """
 
     at: datetime
@@ -204,6 +207,8 @@ class AuctionAwarded:
     unbought_lots: tuple[str, ...] = ()
     proof: Proof | None = None
     together: Together | None = None
+    instead_of: str = ""
+    grace: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,8 +225,35 @@ class WorkWon:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkDelivered:
+    """The provider says that its work is done. Stands in the auction, and in the provider's stream, where it runs no more."""
+
+    at: datetime
+    auction_id: str
+    buyer: str
+    provider: str
+    actual_time: Decimal | None
+    note: str
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class WorkOverdue:
+    """The estimated time and the grace of these winners' work are over, and nobody has reported on it."""
+
+    at: datetime
+    auction_id: str
+    buyer: str
+    providers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class OutcomeReported:
-    """How the awarded work went, as the buyer says; stands in the auction and in the provider's record."""
+    """How the awarded work went, as the buyer says; stands in the auction and in the record of provider and owner.
+
+    A later one for the same work takes its place, until `amend_until`; the provider may dispute it until
+    `dispute_until`. `confidence` is what the bid said of its chance of success.
+    """
 
     at: datetime
     auction_id: str
@@ -236,6 +268,38 @@ class OutcomeReported:
     estimated_time: Decimal | None
     promised_quality: Decimal | None
     capabilities: tuple[str, ...]
+    confidence: Decimal | None = None
+    amend_until: datetime | None = None
+    dispute_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeDisputed:
+    """The provider says that the report is wrong: it counts for nobody until it is settled. Stands where the report does."""
+
+    at: datetime
+    auction_id: str
+    buyer: str
+    provider: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeSettled:
+    """A dispute ended: by the operator (`by` is the market), or by the provider, who accepts what is reported.
+
+    What is said here takes the place of the report; unless it `counts`, the outcome counts for nobody, for good.
+    """
+
+    at: datetime
+    auction_id: str
+    buyer: str
+    provider: str
+    by: str
+    counts: bool
+    success: bool
+    actual_time: Decimal | None
+    quality: Decimal | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -493,7 +557,11 @@ Event = (
     | AuctionCancelled
     | AuctionAwarded
     | WorkWon
+    | WorkDelivered
+    | WorkOverdue
     | OutcomeReported
+    | OutcomeDisputed
+    | OutcomeSettled
     | AgentRegistered
     | Granted
     | ResourceDeclared

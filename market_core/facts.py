@@ -1,9 +1,22 @@
 """What the world tells the core along with a command: the time, a fresh id, chance."""
 
 from datetime import datetime
+from decimal import Decimal
 from typing import NamedTuple
 
 from market_core.mechanisms.solve import Solution
+
+
+class Windows(NamedTuple):
+    """The operator's times for outcomes, in seconds; what was decided by them is recorded with it.
+
+    A report may be changed until `amend_for` after the first, disputed until `dispute_for` after the latest. Work
+    without a report is overdue `grace` after its estimated time.
+    """
+
+    amend_for: Decimal = Decimal(24 * 3600)
+    dispute_for: Decimal = Decimal(3 * 24 * 3600)
+    grace: Decimal = Decimal(3600)
 
 
 class Facts(NamedTuple):
@@ -20,3 +33,4 @@ class Facts(NamedTuple):
     clock: bool = True
     solution: Solution | None = None
     may_solve: bool = True
+    windows: Windows = Windows()

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from market_core import agent as agents
 from market_core import auction as auctions
-from market_core import auction_rules, bundling, pools, together
+from market_core import auction_rules, bundling, outcomes, pools, together
 from market_core import book as books
 from market_core import resource as resources
 from market_core.agent import Agent
@@ -32,6 +32,7 @@ from market_core.commands import (
     ReportOutcome,
     RequestBundle,
     RequestResources,
+    SettleDispute,
     SubmitBid,
     Withdraw,
 )
@@ -40,7 +41,6 @@ from market_core.events import (
     AuctionCreated,
     BidSubmitted,
     Event,
-    OutcomeReported,
     ResourceCleared,
     Winner,
     WorkWon,
@@ -87,7 +87,7 @@ def new_state(stream: str) -> State:
         case "resource":
             return Resource()
         case "agent":
-            return Agent()
+            return Agent(stream.partition("/")[2])
     raise ValueError(f"no such kind of stream: {stream}")
 
 
@@ -115,7 +115,7 @@ def streams(command: AnyCommand, found: States, facts: Facts) -> tuple[str, ...]
             return (auction_stream(command.auction_id),)
         case AwardAuction():
             return _award_streams(command, found, facts)
-        case ReportOutcome():
+        case ReportOutcome() | SettleDispute():
             return _report_streams(command, found)
         case RequestResources():
             return (resource_stream(command.resource), agent_stream(owner_of(command.agent)))
@@ -161,13 +161,22 @@ def _award_streams(command: AwardAuction, found: States, facts: Facts) -> tuple[
     else:
         with suppress(Rejection):  # it is raised where the award is handled
             agents = tuple(winner.agent for winner in _winners(_decided(auctions[0], command, facts)))
-    return (*names, *dict.fromkeys(map(agent_stream, agents)))
+    return (*names, *dict.fromkeys(stream for agent in agents for stream in _record_streams(agent)))
+
+
+def _record_streams(agent: str) -> tuple[str, ...]:
+    """The streams that an agent's work and outcomes are entered in: its own and its owner's, which may be one."""
+    return tuple(dict.fromkeys((agent_stream(agent), agent_stream(owner_of(agent)))))
 
 
 def _decided(auction: Auction, command: AwardAuction, facts: Facts) -> list[Event]:
     """Return what an award makes of one auction, decided once for the same facts."""
     if auction.prepared is None or auction.prepared[0] is not facts:
-        auction.prepared = facts, auction_rules.decide(command, auction, facts)
+        if command.instead_of is None:
+            events = auction_rules.decide(command, auction, facts)
+        else:
+            events = [outcomes.award_again(command, auction, facts)]
+        auction.prepared = facts, events
     return auction.prepared[1]
 
 
@@ -181,18 +190,22 @@ def _bid_streams(command: SubmitBid, found: States) -> tuple[str, ...]:
     auction = found.get(stream)
     if not isinstance(auction, Auction) or auction.created is None:
         return (stream,)
-    looked_at = auction.asks_of_card or auction.created.schedule
-    return (stream, agent_stream(command.agent)) if looked_at else (stream,)
+    if auction.created.schedule:
+        return (stream, *_record_streams(command.agent))
+    return (stream, agent_stream(command.agent)) if auction.asks_of_card else (stream,)
 
 
-def _report_streams(command: ReportOutcome, found: States) -> tuple[str, ...]:
+def _report_streams(command: ReportOutcome | SettleDispute, found: States) -> tuple[str, ...]:
     stream = auction_stream(command.auction_id)
-    match found.get(stream):
-        case Auction(award=award) if award is not None:
-            winners = {winner.agent for winner in award.winners}
-            about = {command.provider} & winners if command.provider else winners
-            return (stream, *(agent_stream(provider) for provider in about if len(about) == 1))
-    return (stream,)
+    auction = found.get(stream)
+    if not isinstance(auction, Auction):
+        return (stream,)
+    winners = {winner.agent for winner in auction.winners}
+    named = command.provider
+    if isinstance(command, ReportOutcome) and command.success is None:
+        named = command.agent
+    about = {named} & winners if named else winners
+    return (stream, *(name for provider in about if len(about) == 1 for name in _record_streams(provider)))
 
 
 def _stream_of(some_id: str) -> str:
@@ -214,7 +227,7 @@ def handle(states: States, command: AnyCommand, facts: Facts) -> Decision:
             return _bid(states, command, facts)
         case AwardAuction():
             return _award(states, command, facts)
-        case ReportOutcome():
+        case ReportOutcome() | SettleDispute():
             return _report(states, command, facts)
         case AggregateDemand(via="auction"):
             return _open_pool(states, command, facts)
@@ -234,13 +247,18 @@ def handle(states: States, command: AnyCommand, facts: Facts) -> Decision:
     state = states[stream]
     match state:
         case Auction():
-            events = auction_rules.decide(command, state, facts)
+            events = _in_auction(state, command, facts)
         case Resource():
             events = resources.decide(command, state, facts, _owner(states, command))
         case Agent():
             assert isinstance(command, RegisterAgent | Grant)  # the commands for an agent's stream alone
             events = agents.decide(state, command, facts)
     return Decision({stream: events})
+
+
+def _in_auction(auction: Auction, command: AnyCommand, facts: Facts) -> list[Event]:
+    late = outcomes.overdue(auction, facts) if isinstance(command, Lapse) else []
+    return [*auction_rules.decide(command, auction, facts), *late]
 
 
 def _in_book(book: State, command: Withdraw | Lapse, facts: Facts) -> list[Event]:
@@ -322,9 +340,11 @@ def _work_won(auction: Auction, events: Sequence[Event]) -> dict[str, list[Event
     for winner in award.winners:
         bid = just_made.get(winner.bid_id) or auction.bids[auction.slot_of[winner.bid_id]]
         by_agent.setdefault(winner.agent, []).append((winner, bid))
-    return {
-        agent_stream(agent): [_work(auction.terms, agent, award.at, won)] for agent, won in by_agent.items()
-    }
+    made: dict[str, list[Event]] = {}
+    for agent, won in by_agent.items():
+        for stream in _record_streams(agent):
+            made.setdefault(stream, []).append(_work(auction.terms, agent, award.at, won))
+    return made
 
 
 def _work(
@@ -354,16 +374,13 @@ def _bid(states: States, command: SubmitBid, facts: Facts) -> Decision:
     return Decision({stream: events} | work)
 
 
-def _report(states: States, command: ReportOutcome, facts: Facts) -> Decision:
-    """An outcome stands in the auction and in the provider's record; the record alone is never written."""
+def _report(states: States, command: ReportOutcome | SettleDispute, facts: Facts) -> Decision:
+    """What is said of an outcome stands in the auction, and in the records of provider and owner; never in these alone."""
     stream = auction_stream(command.auction_id)
     state = states[stream]
     assert isinstance(state, Auction)  # by its stream's name
-    events = auction_rules.decide(command, state, facts)
-    assert state.award is not None  # else decide refused
-    (event,) = events
-    assert isinstance(event, OutcomeReported)  # what a report makes
-    return Decision({stream: events, agent_stream(event.provider): list(events)})
+    event = outcomes.said(command, state, facts)
+    return Decision({name: [event] for name in (stream, *_record_streams(event.provider))})
 
 
 def _aggregate(states: States, command: AggregateDemand, facts: Facts) -> Decision:

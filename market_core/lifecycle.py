@@ -10,7 +10,9 @@ from typing import Literal
 from market_core.rejections import Code, Rejection
 
 AuctionStatus = Literal["open", "closed", "awarded", "unsold", "cancelled"]
-AuctionMove = Literal["bid", "withdraw_bid", "close", "award", "fail_to_award", "cancel", "preview", "report"]
+AuctionMove = Literal[
+    "bid", "withdraw_bid", "close", "award", "fail_to_award", "cancel", "preview", "report", "award_again"
+]
 EntryStatus = Literal["open", "filled", "withdrawn", "replaced", "lapsed"]
 
 AUCTION_MOVES: Mapping[AuctionStatus, Mapping[AuctionMove, AuctionStatus]] = {
@@ -28,7 +30,7 @@ AUCTION_MOVES: Mapping[AuctionStatus, Mapping[AuctionMove, AuctionStatus]] = {
         "cancel": "cancelled",
         "preview": "closed",
     },
-    "awarded": {"report": "awarded"},
+    "awarded": {"report": "awarded", "award_again": "awarded"},
     "unsold": {},
     "cancelled": {},
 }
@@ -59,6 +61,6 @@ ENTRY_MOVES: Mapping[EntryStatus, Mapping[str, EntryStatus]] = {
 def check_move(status: AuctionStatus, move: AuctionMove) -> None:
     """Raise the Rejection for `move` in an auction that is `status`, unless the table allows it."""
     if move not in AUCTION_MOVES[status]:
-        if move == "report" and status in ("open", "closed"):
+        if move in ("report", "award_again") and status in ("open", "closed"):
             raise Rejection(Code.NOT_AWARDED, status=status)
         raise Rejection(REFUSED_IN[status])

@@ -26,10 +26,12 @@ from market_core.events import (
     PoolOpened,
     ResourceCleared,
     Winner,
+    WorkDelivered,
 )
 from market_core.facts import Facts
 from market_core.lifecycle import AuctionStatus, check_move
 from market_core.mechanisms.solve import SetRule, Solution
+from market_core.outcomes import State, overdue_at, state_of
 from market_core.rejections import Code, Rejection
 from market_core.standing import next_clearing
 from market_core.terms import ClearingRule, PaymentRule, Policy
@@ -51,6 +53,19 @@ class WinnerSeen:
     cost: Decimal | None
     quantity: int
     lots: tuple[str, ...]
+    instead_of: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkSeen:
+    """How far the work of a winner is, what it said itself, and whether another has won its work since."""
+
+    provider: str
+    state: State
+    delivered: WorkDelivered | None
+    dispute: str | None
+    overdue_at: datetime | None
+    replaced: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +105,7 @@ class AuctionSeen:
     outcomes: tuple[OutcomeReported, ...]
     mechanism: str | None
     decided_with: tuple[str, ...] = ()
+    work: tuple[WorkSeen, ...] = ()
 
 
 def see_auction(auction: Auction, viewer: str, now: datetime, first: int = 0) -> AuctionSeen:
@@ -118,7 +134,11 @@ def see_auction(auction: Auction, viewer: str, now: datetime, first: int = 0) ->
         cancelled_after_closing=auction.after_closing,
         own_bids=tuple(_own(auction, bid, status, now) for bid in bids_of(auction, viewer)),
         offered=offer(terms, now) if status == "open" else None,
-        winners=tuple(_winner(winner, terms, viewer) for winner in decided.winners) if decided else (),
+        winners=tuple(
+            _winner(winner, terms, viewer, award.instead_of)
+            for award in auction.awards
+            for winner in award.winners
+        ),
         unbought=decided.unbought if decided else 0,
         unbought_lots=decided.unbought_lots if decided else (),
         ranking=ranked,
@@ -129,6 +149,19 @@ def see_auction(auction: Auction, viewer: str, now: datetime, first: int = 0) ->
         outcomes=tuple(auction.outcomes.values()),
         mechanism=decided.mechanism if decided else None,
         decided_with=decided.together.auctions if decided and decided.together else (),
+        work=tuple(_work(auction, agent) for agent in dict.fromkeys(w.agent for w in auction.winners)),
+    )
+
+
+def _work(auction: Auction, provider: str) -> WorkSeen:
+    dispute = auction.disputes.get(provider)
+    return WorkSeen(
+        provider,
+        state_of(auction, provider),
+        auction.deliveries.get(provider),
+        dispute.note if dispute else None,
+        overdue_at(auction, provider),
+        any(award.instead_of == provider for award in auction.further),
     )
 
 
@@ -148,7 +181,7 @@ def _own(auction: Auction, bid: BidSubmitted, status: AuctionStatus, now: dateti
     )
 
 
-def _winner(winner: Winner, terms: AuctionCreated, viewer: str) -> WinnerSeen:
+def _winner(winner: Winner, terms: AuctionCreated, viewer: str, instead_of: str) -> WinnerSeen:
     told = terms.payment_rule == "pay_as_bid" or viewer in (terms.buyer, winner.agent)
     return WinnerSeen(
         winner.agent,
@@ -157,6 +190,7 @@ def _winner(winner: Winner, terms: AuctionCreated, viewer: str) -> WinnerSeen:
         winner.cost if told else None,
         winner.quantity,
         winner.lots,
+        instead_of,
     )
 
 
@@ -427,22 +461,23 @@ class AgentSeen:
     last_outcomes: tuple[OutcomeReported, ...]
     max_concurrent: int | None = None
     running: int = 0
+    disputed: frozenset[str] = frozenset()
 
 
 def see_agent(agent_id: str, agent: Agent) -> AgentSeen:
     """Return the card and record of an agent; raise `unknown_agent` for one nobody has heard of."""
-    card = agent.registered
-    if card is None and not agent.outcomes and not agent.running:
+    card, counted = agent.registered, agent.record.overall
+    if card is None and not counted.awards and not agent.last:
         raise Rejection(Code.UNKNOWN_AGENT)
-    counted = [o for o in agent.outcomes if owner_of(o.buyer) != owner_of(o.provider)]
-    successes = sum(outcome.success for outcome in counted)
+    others = [o for o in agent.last.values() if owner_of(o.buyer) != owner_of(o.provider)]
     return AgentSeen(
         agent_id,
         card.description if card else "",
         card.capabilities if card else (),
         dict(card.attributes) if card else {},
-        RecordSeen(len(counted), successes, len(counted) - successes),
-        tuple(counted[-5:]),
+        RecordSeen(counted.successes + counted.failures, counted.successes, counted.failures),
+        tuple(others),
         card.max_concurrent if card else None,
         len(agent.running),
+        frozenset(agent.disputed),
     )

@@ -27,6 +27,7 @@ class Code(StrEnum):
     UNKNOWN_AGENT = "unknown_agent"
     # permission
     NOT_THE_BUYER = "not_the_buyer"
+    NOT_THE_PROVIDER = "not_the_provider"
     NOT_YOUR_BID = "not_your_bid"
     NOT_YOUR_ENTRY = "not_your_entry"
     OWN_AUCTION = "own_auction"
@@ -44,7 +45,14 @@ class Code(StrEnum):
     AUCTION_CLOSED = "auction_closed"
     AUCTION_OPEN = "auction_open"
     NOT_AWARDED = "not_awarded"
+    NOT_REPORTED = "not_reported"
+    OUTCOME_SETTLED = "outcome_settled"
+    OUTCOME_DISPUTED = "outcome_disputed"
     OUTCOME_REPORTED = "outcome_reported"
+    NOT_DISPUTED = "not_disputed"
+    NOT_FAILED = "not_failed"
+    AWARDED_INSTEAD = "awarded_instead"
+    NOBODY_LEFT = "nobody_left"
     BID_WITHDRAWN = "bid_withdrawn"
     BID_REPLACED = "bid_replaced"
     TWO_BIDS_FOR_ONE = "two_bids_for_one"
@@ -57,6 +65,7 @@ class Code(StrEnum):
     # time
     BIDDING_ENDED = "bidding_ended"
     BEFORE_DEADLINE = "before_deadline"
+    DISPUTE_ENDED = "dispute_ended"
     NO_CLOCK = "no_clock"
     DEADLINE_PASSED = "deadline_passed"
     # values
@@ -199,8 +208,39 @@ WORDS: Mapping[Code, Words] = {
     Code.NOT_AWARDED: Words(
         "the auction has no award yet; its status is {status}", "award decides it; then report the outcome"
     ),
+    Code.NOT_THE_PROVIDER: Words(
+        "only a winner of this auction says that its work is delivered, or disputes a report on it",
+        "the buyer says how it went with success; inbox lists what you are to deliver",
+    ),
+    Code.NOT_REPORTED: Words(
+        "nobody has reported on your work in this auction yet, so there is nothing to dispute",
+        "delivered: true says that your work is done; inbox tells of the buyer's report",
+    ),
+    Code.OUTCOME_SETTLED: Words(
+        "the outcome was disputed and is settled, for good", "get_auction shows what was settled"
+    ),
+    Code.OUTCOME_DISPUTED: Words(
+        "the report on your work is in dispute already, and counts for nobody meanwhile",
+        "dispute: false accepts the report as it stands; else the buyer may change it, or the operator settles it",
+    ),
     Code.OUTCOME_REPORTED: Words(
-        "the outcome of this award was already reported", "get_auction shows the report"
+        "the outcome of this award was already reported{until}",
+        "get_auction shows the report; the provider may dispute it, the operator settles a dispute",
+    ),
+    Code.NOT_DISPUTED: Words(
+        "the outcome is not in dispute", "nothing to settle; get_auction shows the report as it counts"
+    ),
+    Code.NOT_FAILED: Words(
+        "{provider} has not failed: no outcome of it with success: false stands",
+        "report_outcome with success: false if it failed; then award with instead_of",
+    ),
+    Code.AWARDED_INSTEAD: Words(
+        "what {provider} was to do has been awarded again already",
+        "get_auction shows to whom; if that one failed too, report it and name it in instead_of",
+    ),
+    Code.NOBODY_LEFT: Words(
+        "nobody is left who could do it instead: no bid that still binds, of an owner that has not won here",
+        "create_auction again for the work that is missing",
     ),
     Code.BID_WITHDRAWN: Words(
         "the bid was withdrawn and cannot be revised", "submit_bid without replaces makes a new bid"
@@ -244,6 +284,9 @@ WORDS: Mapping[Code, Words] = {
         "bidders were promised until {closes_at}, so the auction cannot be closed or decided now{unless}",
         "repeat after {closes_at} ({seconds} seconds from now); inbox with wait tells you when",
         True,
+    ),
+    Code.DISPUTE_ENDED: Words(
+        "the report could be disputed until {until}", "it stands; the operator of the market may be asked"
     ),
     Code.NO_CLOCK: Words(
         "this market has no clock, so {field} means nothing here",

@@ -172,6 +172,7 @@ def _awarded(made: DecidedTogether, place: int, facts: Facts) -> list[Event]:
             len(ranked),
             digest(canonical([[bid.bid_id, bid.score] for bid in ranked])),
             assignment.MECHANISM,
+            grace=facts.windows.grace,
             proof=made.proof,
             together=Together(
                 tuple(other.terms.auction_id for other in made.auctions),

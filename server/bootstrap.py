@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 import anyio
 
+from market_core.facts import Windows
 from server.clock import RandomIds, SystemClock, jitter, stopwatch
 from server.config import MEMORY, Settings
 from server.ports import EventStore
@@ -29,9 +30,11 @@ def open_store(db: str) -> EventStore:
 
 
 @asynccontextmanager
-async def running(store: EventStore, solve_seconds: float = 10.0) -> AsyncIterator[Service]:
+async def running(
+    store: EventStore, solve_seconds: float = 10.0, windows: Windows | None = None
+) -> AsyncIterator[Service]:
     """Run a market on `store`: its writer, its scheduler and its solver; close the store at the end."""
-    service = Service(store, SystemClock(), RandomIds(), ProcessSolver(solve_seconds))
+    service = Service(store, SystemClock(), RandomIds(), ProcessSolver(solve_seconds), windows)
     try:
         async with service.running(), anyio.create_task_group() as tasks:
             tasks.start_soon(keep_time, service)
@@ -44,11 +47,12 @@ async def running(store: EventStore, solve_seconds: float = 10.0) -> AsyncIterat
 
 async def serve_stdio(settings: Settings) -> None:
     """Serve the market over standard input and output until the input ends."""
+    windows = Windows(settings.amend_for, settings.dispute_for, settings.grace)
     gc.disable()  # importing makes no garbage worth looking for
     from server import protocol  # noqa: PLC0415 - the SDK takes a second to import
     from server.identity import Identity  # noqa: PLC0415
 
-    async with running(open_store(settings.db), settings.solve_seconds) as service:
+    async with running(open_store(settings.db), settings.solve_seconds, windows) as service:
         server = protocol.build(service, Identity(settings.agent))
         gc.freeze()  # what is here by now stays: no need to look through it for garbage again and again
         gc.set_threshold(_GARBAGE)

@@ -29,7 +29,8 @@ _NAMES: Mapping[type[Event], str] = {form: name for name, form in _CLASSES.items
 _FORMS: Mapping[str, int] = dict.fromkeys(_CLASSES, 1) | {
     "auction_created": 3,
     "bid_submitted": 2,
-    "auction_awarded": 3,
+    "auction_awarded": 4,
+    "outcome_reported": 2,
     "agent_registered": 2,
     "resource_declared": 3,
     "demand_posted": 2,
@@ -64,6 +65,8 @@ _UPCASTERS: Mapping[tuple[str, int], Callable[[Fields], Fields]] = {
     ("bid_submitted", 1): _as_it_was,
     ("auction_awarded", 1): _as_it_was,
     ("auction_awarded", 2): _as_it_was,
+    ("auction_awarded", 3): _as_it_was,
+    ("outcome_reported", 1): _as_it_was,
     ("agent_registered", 1): _as_it_was,
     ("resource_declared", 1): _as_it_was,
     ("resource_declared", 2): _as_it_was,
@@ -72,7 +75,7 @@ _UPCASTERS: Mapping[tuple[str, int], Callable[[Fields], Fields]] = {
     ("resource_cleared", 1): _as_it_was,
 }
 
-SNAPSHOT_FORM = "3"
+SNAPSHOT_FORM = "4"
 """Raise it whenever a state's fields change: older snapshots are then ignored."""
 
 

@@ -41,7 +41,7 @@ class Write:
 class Summary(NamedTuple):
     """What lists and searches need of one thing: the newest one of a kind and id replaces the one before.
 
-    `kind` is auction, bid, award, demand, offer, resource or agent; `until` the moment (epoch microseconds)
+    `kind` is auction, bid, award, watch (of work that may become overdue), demand, offer, resource or agent; `until` the moment (epoch microseconds)
     at which an open thing ends by itself; `tags` what it is searched by; `body` JSON for the reader.
     """
 

@@ -36,15 +36,20 @@ from market_core.events import (
     Granted,
     LeftOut,
     OfferPosted,
+    OutcomeDisputed,
     OutcomeReported,
+    OutcomeSettled,
     PoolCleared,
     PoolLapsed,
     PoolOpened,
     ResourceCleared,
     ResourceDeclared,
+    WorkDelivered,
+    WorkOverdue,
     WorkWon,
 )
 from market_core.handle import State, auction_stream, resource_stream
+from market_core.outcomes import current_winners, overdue_at, state_of, winners_of
 from market_core.standing import next_clearing
 from market_core.values import MARKET, from_micros, name_of, plain, resource_of, shown, total
 from server.ports import Notice, Summary
@@ -82,7 +87,7 @@ def project(state: State, events: Iterable[Event]) -> list[Projected]:
 
 def _row(auction: Auction) -> Summary:
     terms = auction.terms
-    winners = auction.award.winners if auction.award else ()
+    winners = current_winners(auction)
     body = {
         "task": terms.task,
         "max_price": None if terms.max_price is None else plain(terms.max_price),
@@ -110,7 +115,7 @@ def _row(auction: Auction) -> Summary:
 
 def _tell(auction: Auction, at: datetime, topic: str, kind: str, by: str) -> Notice:
     terms = auction.terms
-    winners = tuple(winner.agent for winner in auction.award.winners) if auction.award else ()
+    winners = tuple(winner.agent for winner in auction.winners)
     return Notice(topic, kind, terms.auction_id, by, _told(at, terms.task, winners))
 
 
@@ -209,7 +214,10 @@ def _(event: AuctionAwarded, auction: Auction) -> list[Projected]:
         paid = total(winner.payment for winner in event.winners if winner.agent == agent)
         # What a pool has bought is delivered to its members, and nobody reports on it.
         rows.append(_award_row(auction, agent, plain(paid), "pooled" if auction.terms.pool else "to_deliver"))
+        rows += _watch(auction, agent)
         rows.append(_tell(auction, event.at, agent, "bid_won", buyer))
+    if event.instead_of:
+        return rows
     kind = "auction_awarded" if event.winners else "auction_unsold"
     rows.append(_tell(auction, event.at, auction.terms.auction_id, kind, buyer))
     return rows
@@ -220,8 +228,7 @@ _LOTS_NAMED = 10
 
 def _won(auction: Auction, provider: str) -> str:
     """Return what a provider has won, where that is not the whole task."""
-    assert auction.award is not None  # asked of an awarded auction
-    own = [winner for winner in auction.award.winners if winner.agent == provider]
+    own = winners_of(auction, provider)
     if auction.terms.lots:
         lots = list(dict.fromkeys(lot for winner in own for lot in winner.lots))
         more = f" and {len(lots) - _LOTS_NAMED} more" if len(lots) > _LOTS_NAMED else ""
@@ -245,17 +252,70 @@ def _award_row(auction: Auction, provider: str, payment: str, status: str) -> Su
                 "task": auction.terms.task,
                 "buyer": auction.terms.buyer,
                 "won": _won(auction, provider),
+                "state": state_of(auction, provider),
             }
         ),
     )
 
 
+def _watch(auction: Auction, provider: str) -> list[Projected]:
+    """Return the row that says when work is overdue, so that it is found when the time has come."""
+    moment = overdue_at(auction, provider)
+    if moment is None:
+        return []
+    some_id, stream = f"{auction.terms.auction_id}/{provider}", auction_stream(auction.terms.auction_id)
+    waits = state_of(auction, provider) in ("running", "delivered")
+    return [Summary("watch", some_id, stream, status="open" if waits else "over", until=epoch(moment))]
+
+
+def _work_row(auction: Auction, provider: str) -> Summary:
+    paid = plain(total(winner.payment for winner in winners_of(auction, provider)))
+    state = state_of(auction, provider)
+    waits = state in ("running", "delivered", "overdue")
+    return _award_row(auction, provider, paid, "to_deliver" if waits else state)
+
+
+@_auction.register
+def _(event: WorkDelivered, auction: Auction) -> list[Projected]:
+    return [
+        _work_row(auction, event.provider),
+        _tell(auction, event.at, event.buyer, "work_delivered", event.provider),
+    ]
+
+
+@_auction.register
+def _(event: WorkOverdue, auction: Auction) -> list[Projected]:
+    rows: list[Projected] = [_tell(auction, event.at, event.buyer, "work_overdue", MARKET)]
+    for provider in event.providers:
+        rows += [_work_row(auction, provider), *_watch(auction, provider)]
+        rows.append(_tell(auction, event.at, provider, "work_overdue", MARKET))
+    return rows
+
+
 @_auction.register
 def _(event: OutcomeReported, auction: Auction) -> list[Projected]:
     return [
-        _award_row(auction, event.provider, plain(event.payment), "reported"),
+        _work_row(auction, event.provider),
+        *_watch(auction, event.provider),
         _tell(auction, event.at, event.provider, "outcome_reported", event.buyer),
     ]
+
+
+@_auction.register
+def _(event: OutcomeDisputed, auction: Auction) -> list[Projected]:
+    return [
+        _work_row(auction, event.provider),
+        _tell(auction, event.at, event.buyer, "outcome_disputed", event.provider),
+    ]
+
+
+@_auction.register
+def _(event: OutcomeSettled, auction: Auction) -> list[Projected]:
+    told = [
+        _tell(auction, event.at, agent, "outcome_settled", event.by)
+        for agent in (event.buyer, event.provider)
+    ]
+    return [_work_row(auction, event.provider), *told]
 
 
 # Resources
@@ -551,14 +611,13 @@ def _(event: Granted, agent: Agent) -> list[Projected]:
     return [Notice(event.owner, "granted", event.owner, MARKET, _json(told))]
 
 
-@_agent.register
-def _(event: WorkWon, agent: Agent) -> list[Projected]:  # the auction's own events tell of it
-    return [_card_row(event.agent, agent)] if agent.registered else []
-
-
-@_agent.register
-def _(event: OutcomeReported, agent: Agent) -> list[Projected]:
-    return [_card_row(event.provider, agent)] if agent.registered else []
+@_agent.register(WorkWon)
+@_agent.register(WorkDelivered)
+@_agent.register(OutcomeReported)
+@_agent.register(OutcomeDisputed)
+@_agent.register(OutcomeSettled)
+def _(_event: object, agent: Agent) -> list[Projected]:  # the auction's own events tell of it
+    return [_card_row(agent.name, agent)] if agent.registered else []
 
 
 def _card_row(agent_id: str, agent: Agent) -> Summary:
@@ -567,7 +626,7 @@ def _card_row(agent_id: str, agent: Agent) -> Summary:
     body = {
         "description": card.description,
         "capabilities": card.capabilities,
-        "outcomes": len(agent.outcomes),
+        "outcomes": agent.record.overall.successes + agent.record.overall.failures,
         "running": len(agent.running),
     }
     return Summary(

@@ -18,7 +18,7 @@ import anyio
 from market_core.canonical import canonical, chain_hash, digest
 from market_core.commands import AnyCommand, CreateAuction
 from market_core.events import Event
-from market_core.facts import Facts
+from market_core.facts import Facts, Windows
 from market_core.handle import Decision, State, States, evolve, handle, streams
 from market_core.mechanisms.solve import Question, Solution, solve
 from market_core.rejections import Code, Rejection
@@ -167,8 +167,19 @@ class _Draft:
 class Service:
     """The market of one process. Use it inside `running()`."""
 
-    def __init__(self, store: EventStore, clock: Clock, ids: Ids, solver: Solver | None = None) -> None:
-        """Make a service; without a `solver` it answers long questions itself, while everybody waits."""
+    def __init__(
+        self,
+        store: EventStore,
+        clock: Clock,
+        ids: Ids,
+        solver: Solver | None = None,
+        windows: Windows | None = None,
+    ) -> None:
+        """Make a service; without a `solver` it answers long questions itself, while everybody waits.
+
+        `windows`: the operator's times for outcomes.
+        """
+        self._windows = windows or Windows()
         self.store = store
         self.clock = clock
         self.solver = solver or Inline()
@@ -373,7 +384,7 @@ class Service:
         """Return what the world tells a command; solving is for the solver, not for the writer."""
         token = self._ids.token()
         nonce = self._ids.nonce() if isinstance(command, CreateAuction) else ""  # nothing else takes chance
-        return Facts(now, token, nonce, solution=solution, may_solve=False)
+        return Facts(now, token, nonce, solution=solution, may_solve=False, windows=self._windows)
 
     async def recalled(self, idempotency: Once | None) -> Answer | None:
         """Return the first answer to a repeated request, None if it is new; refuse other content under its key."""

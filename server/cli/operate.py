@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from server.cli.common import Commands, Stop, add_file, db_of, existing_db
 
 if TYPE_CHECKING:
-    from market_core.commands import DeclareResource, Grant
+    from market_core.commands import AnyCommand
     from server.audit import Head, Report
 
 _VERIFY = """\
@@ -131,7 +131,7 @@ def run_declare(options: argparse.Namespace) -> int:
     except ValidationError as error:
         raise Stop(invalid(error).message, 2) from None
     db = db_of(options)
-    anyio.run(_carry_out, db, command)
+    anyio.run(carry_out, db, command)
     whole = "whole units only" if command.whole else "fractions allowed"
     fixed = "".join(
         f", {name} {value}"
@@ -163,12 +163,13 @@ def run_grant(options: argparse.Namespace) -> int:
     except ValidationError as error:
         raise Stop(invalid(error).message, 2) from None
     db = db_of(options)
-    anyio.run(_carry_out, db, command)
+    anyio.run(carry_out, db, command)
     print(f"{owner_of(command.owner)}: priority {command.priority}, weight {plain(command.weight)}, in {db}")
     return 0
 
 
-async def _carry_out(db: str, command: "DeclareResource | Grant") -> None:
+async def carry_out(db: str, command: "AnyCommand") -> None:
+    """Carry out an operator's command; raise Stop with the reason where it is refused."""
     from market_core.rejections import Rejection
     from server.bootstrap import open_store, running
     from server.ports import StoreBroken, StoreUnavailable

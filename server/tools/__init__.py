@@ -1,1 +1,1 @@
-"""The tools, a file per who acts: buying, bidding, resources, reading. `answers` has what they give back."""
+"""The tools, a file per who acts: buying, reporting, bidding, resources, reading. `answers` has what they give back."""

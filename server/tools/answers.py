@@ -175,6 +175,7 @@ class WinnerRow(BaseModel):
     cost: Number | None = None
     quantity: int | None = None
     lots: list[str] | None = None
+    instead_of: str | None = None
 
 
 class RuleRow(BaseModel):
@@ -245,13 +246,16 @@ class OutcomeRow(BaseModel):
 
 
 class OutcomeRecorded(BaseModel):
-    """The outcome, and the provider's track record with it."""
+    """The work as it stands, and the provider's track record with it. After a failure, who would do it instead."""
 
     auction_id: str
     provider: str
-    success: bool
+    state: str
+    success: bool | None = None
     estimated_time: Number | None = None
     actual_time: Number | None = None
+    until: Moment | None = None
+    comes_next: list[str] | None = None
     record: Record
 
 

@@ -3,7 +3,7 @@
 import json
 
 from market_core.events import BidSubmitted, OutcomeReported
-from market_core.observation import AuctionSeen, OwnBidSeen
+from market_core.observation import AuctionSeen, OwnBidSeen, WorkSeen
 from market_core.values import plain, shown, total
 from server.tools import answers
 from server.tools.answers import compact, numbers
@@ -17,7 +17,9 @@ def auction_answer(seen: AuctionSeen, viewer: str, first: int = 0) -> tuple[answ
     terms = seen.terms
     shown_to = first + len(seen.ranking)
     own = [_own_row(own) for own in seen.own_bids]
-    outcomes = [_outcome_row(outcome) for outcome in seen.outcomes]
+    states = {work.provider: work for work in seen.work}
+    outcomes = [_outcome_row(outcome, states[outcome.provider]) for outcome in seen.outcomes]
+    outcomes += [_delivery_row(work) for work in seen.work if work.state in ("delivered", "overdue")]
     made = answers.AuctionSeen(
         auction_id=terms.auction_id,
         status=seen.status,
@@ -51,6 +53,7 @@ def auction_answer(seen: AuctionSeen, viewer: str, first: int = 0) -> tuple[answ
                 cost=w.cost,
                 quantity=w.quantity if terms.quantity > 1 else None,
                 lots=list(w.lots[:MOST_LOTS]) or None,
+                instead_of=w.instead_of or None,
             )
             for w in seen.winners[: answers.MOST_ROWS]
         ]
@@ -82,15 +85,25 @@ def _own_row(own: OwnBidSeen) -> answers.OwnBid:
     )
 
 
-def _outcome_row(outcome: OutcomeReported) -> dict[str, object]:
+def _outcome_row(outcome: OutcomeReported, work: WorkSeen) -> dict[str, object]:
     told = {
         "provider": outcome.provider,
+        "state": None if work.state == "reported" else work.state,
+        "dispute": work.dispute,
         "success": outcome.success,
         "actual_time": outcome.actual_time,
         "quality": outcome.quality,
         "note": outcome.note,
         "reference": outcome.reference,
     }
+    return {name: numbers(value) for name, value in told.items() if value not in (None, "")}
+
+
+def _delivery_row(work: WorkSeen) -> dict[str, object]:
+    told: dict[str, object] = {"provider": work.provider, "state": work.state}
+    if work.delivered:
+        said = work.delivered
+        told |= {"actual_time": said.actual_time, "note": said.note, "reference": said.reference}
     return {name: numbers(value) for name, value in told.items() if value not in (None, "")}
 
 
@@ -112,7 +125,9 @@ def _text(made: answers.AuctionSeen, seen: AuctionSeen, viewer: str) -> str:
         lines.append(
             answers.rank_table(made.ranking) + answers.paged(len(made.ranking), seen.ranked, made.next_cursor)
         )
-    lines += [_outcome_text(outcome) for outcome in seen.outcomes[:20]]
+    states = {work.provider: work for work in seen.work}
+    lines += [_outcome_text(outcome, states[outcome.provider]) for outcome in seen.outcomes[:20]]
+    lines += [_delivery_text(work) for work in seen.work[:20] if work.state in ("delivered", "overdue")]
     return "\n".join(lines) + f"\nNext: {_next(made, seen, viewer)}"
 
 
@@ -175,9 +190,12 @@ def _format_text(seen: AuctionSeen) -> str:
 
 def _headline(made: answers.AuctionSeen, seen: AuctionSeen) -> str:
     if seen.winners:
-        paid = answers.credits_text(total(winner.payment for winner in seen.winners))
-        agents = list(dict.fromkeys(winner.agent for winner in seen.winners))
+        failed = {winner.instead_of for winner in seen.winners} - {""}
+        current = [winner for winner in seen.winners if winner.agent not in failed]
+        paid = answers.credits_text(total(winner.payment for winner in current))
+        agents = list(dict.fromkeys(winner.agent for winner in current))
         to = agents[0] if len(agents) == 1 else f"{len(agents)} winners"
+        to += f" (instead of {some(sorted(failed))})" if failed else ""
         return f"{made.auction_id} is awarded to {to} for {paid}, from {answers.count(made.bids, 'bid')}.{_left(seen)}"
     after = " after closing" if seen.cancelled_after_closing else ""
     until = f" until {shown(made.closes_at)}" if made.closes_at and made.status == "open" else ""
@@ -227,7 +245,28 @@ def _lost(own: answers.OwnBid, seen: AuctionSeen) -> bool:
     return own.rank is not None and bool(seen.winners) and all(w.bid_id != own.bid_id for w in seen.winners)
 
 
-def _outcome_text(outcome: OutcomeReported) -> str:
+_STATES = {
+    "disputed": "\nThe provider disputes it: it counts for nobody until both agree or the operator settles it.",
+    "settled": "\nIt was disputed; this is what was settled.",
+    "void": "\nIt was disputed; the operator settled that it counts for nobody.",
+}
+
+
+def _delivery_text(work: WorkSeen) -> str:
+    said = work.delivered
+    late = " Its time is over, and nobody has reported on it." if work.state == "overdue" else ""
+    if said is None:
+        return f"work of {work.provider}: overdue.{late}"
+    text = f"work of {work.provider}: delivered, as it says"
+    text += f", in {plain(said.actual_time)} seconds.{late}" if said.actual_time else f".{late}"
+    if said.reference:
+        text += f"\nreference, in the provider's words:\n{answers.quoted(said.reference)}"
+    if said.note:
+        text += f"\nnote, in the provider's words:\n{answers.quoted(said.note)}"
+    return text
+
+
+def _outcome_text(outcome: OutcomeReported, work: WorkSeen) -> str:
     went = "success" if outcome.success else "failure"
     told = [f"outcome of {outcome.provider}, as the buyer reported: {went}"]
     for name, came, promised in (
@@ -241,6 +280,9 @@ def _outcome_text(outcome: OutcomeReported) -> str:
         text += f"\nreference, in the buyer's words:\n{answers.quoted(outcome.reference)}"
     if outcome.note:
         text += f"\nnote, in the buyer's words:\n{answers.quoted(outcome.note)}"
+    text += _STATES.get(work.state, "")
+    if work.dispute:
+        text += f"\nwhy, in the provider's words:\n{answers.quoted(work.dispute)}"
     return text
 
 
@@ -258,6 +300,10 @@ def _next(made: answers.AuctionSeen, seen: AuctionSeen, viewer: str) -> str:
         case "awarded":
             providers = {winner.agent for winner in seen.winners}
             reported = {outcome.provider for outcome in seen.outcomes}
+            failed = [o.provider for o in seen.outcomes if not o.success]
+            again = {winner.instead_of for winner in seen.winners}
+            if buyer and (left := [provider for provider in failed if provider not in again]):
+                return f"award with instead_of {left[0]}, if somebody else is to do it."
             if buyer and reported < providers:
                 return "report_outcome once the work is delivered."
             if viewer in providers - reported:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from market_core.auction import Auction
 from market_core.awards import final_ranking
 from market_core.events import AuctionAwarded, Winner
+from market_core.outcomes import as_decided
 from market_core.terms import NO_CONSTRAINTS
 from market_core.values import auction_of, plain, total
 from server.tools import answers
@@ -14,7 +15,11 @@ MOST_LOTS = 20
 
 
 def award_answer(auction: Auction) -> tuple[answers.Awarded, str]:
-    """Return the answer to the award of an auction, for its buyer."""
+    """Return the answer to the latest award of an auction, for its buyer."""
+    if auction.further:
+        made, text = award_answer(as_decided(auction, len(auction.further)))
+        instead = f"Instead of {auction.further[-1].instead_of}, which failed, this is "
+        return made, instead + text[0].lower() + text[1:]
     decided, terms = auction.award, auction.terms
     assert isinstance(decided, AuctionAwarded)  # just decided
     ranked = final_ranking(auction)[:20]

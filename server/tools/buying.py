@@ -6,15 +6,14 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from market_core.agent import Agent
 from market_core.auction import Auction
-from market_core.commands import AwardAuction, CloseAuction, CreateAuction, Others, ReportOutcome
+from market_core.commands import AwardAuction, CloseAuction, CreateAuction, Others
 from market_core.events import AuctionCreated
 from market_core.facts import Facts
-from market_core.handle import States, agent_stream, auction_stream
-from market_core.observation import PreviewSeen, preview, preview_together, see_agent
+from market_core.handle import States, auction_stream
+from market_core.observation import PreviewSeen, preview, preview_together
 from market_core.terms import Model
-from market_core.values import ObjectId, owner_of, plain, shown
+from market_core.values import ObjectId, owner_of, shown
 from server.ports import Query
 from server.service import After, Answer, once
 from server.tools import answers
@@ -178,9 +177,8 @@ async def _previewed_together(several: tuple[str, ...], viewer: str, call: Call)
 async def award(ask: AwardAuction, call: Call) -> Answer:
     """Decide your auction, for good: the mechanism picks the bids with the lowest total score and sets the payments.
 
-    Closes an open auction that has no deadline; with a deadline only after it, or once every invited agent has bid.
-    Returns winners, payments, ranking, reasons and proof; `unsold` without an eligible bid. Changes: everybody sees
-    winners and payments, they hear that they are to deliver.
+    Closes an open auction that has no deadline; with one only after it, or once all invited have bid. Returns winners,
+    payments, ranking, reasons, proof; `unsold` without an eligible bid. Changes: everybody sees winners and payments.
     """
     key = once(ask.agent, call.key, "award", ask.model_dump)
     if (known := await call.service.recalled(key)) is not None:
@@ -195,43 +193,3 @@ async def award(ask: AwardAuction, call: Call) -> Answer:
         return reply(*(award_answer(*auctions) if len(auctions) == 1 else together_answer(auctions)))
 
     return await call.service.execute(ask, answer, key, solution)
-
-
-@acting("Report an outcome", ReportOutcome, answers.OutcomeRecorded)
-def report_outcome(ask: ReportOutcome, after: After) -> tuple[BaseModel, str]:
-    """Say how the work of your awarded auction went: success or not, actual time, quality received. Once per winner.
-
-    Use it when the work is delivered or has failed. Returns the provider's record with it. Changes: the outcome
-    joins the provider's public record.
-    """
-    auction = _auction(after, ask.auction_id)
-    *_, outcome = auction.outcomes.values()  # the newest is the one just reported
-    provider = outcome.provider
-    agent = after.states[agent_stream(provider)]
-    assert isinstance(agent, Agent)  # by its stream's name
-    record = see_agent(provider, agent).record
-    made = answers.OutcomeRecorded(
-        auction_id=ask.auction_id,
-        provider=provider,
-        success=ask.success,
-        estimated_time=outcome.estimated_time,
-        actual_time=ask.actual_time,
-        record=answers.Record(reported=record.reported, successes=record.successes, failures=record.failures),
-    )
-    went = "success" if ask.success else "failure"
-    promised = outcome.estimated_time
-    took = f" in {plain(ask.actual_time)} seconds" if ask.actual_time else ""
-    took += f" (promised: {plain(promised)})" if ask.actual_time and promised else ""
-    successes = answers.count(record.successes, "success", "successes")
-    failures = answers.count(record.failures, "failure")
-    text = f"Recorded as a {went} of {provider}{took}, which now has {successes} and {failures}."
-    assert auction.award is not None  # it has winners to report on
-    left = [w.agent for w in auction.award.winners if w.agent not in auction.outcomes]
-    then = (
-        "nothing; this auction is done."
-        if ask.success
-        else "create_auction again for the work that is missing."
-    )
-    if left:
-        then = f"report_outcome of the other winners: {', '.join(dict.fromkeys(left))}."
-    return made, f"{text}\nNext: {then}"

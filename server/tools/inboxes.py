@@ -61,7 +61,20 @@ _NEWS: dict[str, tuple[str, str]] = {
         "your bid won: deliver the work to the buyer, outside this market",
         "get_auction shows the task",
     ),
-    "outcome_reported": ("the buyer reported how your work went", "get_auction shows the report"),
+    "outcome_reported": (
+        "the buyer reported how your work went",
+        "get_auction shows the report; report_outcome with dispute: true if it is wrong",
+    ),
+    "work_delivered": ("a provider says that your work is done", "look at it, then report_outcome"),
+    "work_overdue": (
+        "the time for this work is over, and nobody has reported on it: so far it counts for nobody",
+        "provider: report_outcome with delivered: true once it is done; buyer: report_outcome with success",
+    ),
+    "outcome_disputed": (
+        "the provider says that your report is wrong; it counts for nobody until that is settled",
+        "get_auction shows why; report_outcome again if it is right, else the operator settles it",
+    ),
+    "outcome_settled": ("a disputed outcome is settled, for good", "get_auction shows it"),
     "resource_declared": ("the operator declared a resource you trade in", "get_resource shows it"),
     "demand_posted": ("new demand for a resource you trade in", "get_resource, or aggregate_demand"),
     "bundle_posted": (
@@ -213,7 +226,11 @@ def _award_row(found: Found) -> dict[str, Any]:
         "buyer": body["buyer"],
         "payment": numbers(Decimal(body["payment"])),
         "task": answers.cell(body["task"]),
-    } | ({"won": body["won"]} if body.get("won") else {})
+    } | {
+        name: body[name]
+        for name in ("won", "state")
+        if body.get(name) and not (name == "state" and body[name] == "running")
+    }
 
 
 def _entry_row(found: Found) -> dict[str, Any]:

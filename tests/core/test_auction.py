@@ -129,6 +129,7 @@ def test_the_winner_of_a_scored_auction_is_paid_up_to_the_runner_ups_score():
         eligible=2,
         ranking_digest=hashlib.sha256(ranking.encode()).hexdigest(),
         mechanism="single/1",
+        grace=D(3600),
     )
 
 
@@ -255,9 +256,10 @@ def test_an_outcome_stands_in_the_auction_and_in_the_providers_record():
     outcome = OutcomeReported(
         later(5), auction_id, "buyer", "a", success=False, actual_time=D(90), quality=D("0.5"), note="late",
         reference="pr/1", payment=D(9), estimated_time=D(60), promised_quality=D("0.8"), capabilities=("go",),
+        amend_until=later(5 + 24 * 3600), dispute_until=later(5 + 3 * 24 * 3600),
     )  # fmt: skip
     assert list(world.auction(auction_id).outcomes.values()) == [outcome]
-    assert world.states["agent/a"].outcomes == [outcome]
+    assert world.states["agent/a"].last == {auction_id: outcome}
     assert world.log[f"auction/{auction_id}"][-1] == world.log["agent/a"][-1] == outcome
 
 

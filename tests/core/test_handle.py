@@ -75,7 +75,7 @@ def test_an_outcome_also_touches_the_record_of_the_winner_once_the_auction_is_kn
     report = ReportOutcome(agent="buyer", auction_id=auction_id, success=True)
     assert streams(report, world.states, FACTS) == (f"auction/{auction_id}",)
     world.award(auction_id)
-    assert streams(report, world.states, FACTS) == (f"auction/{auction_id}", "agent/acme/a")
+    assert streams(report, world.states, FACTS) == (f"auction/{auction_id}", "agent/acme/a", "agent/acme")
 
 
 @pytest.mark.parametrize("some_id", ["x", "pool_1", "auction_1", "_", "agent/a"])

@@ -7,6 +7,7 @@ import pytest
 
 from market_core import Code, Rejection
 from market_core.auction import status_at
+from market_core.commands import AwardAuction
 from market_core.lifecycle import (
     AUCTION_MOVES,
     ENTRY_MOVES,
@@ -25,6 +26,8 @@ def auction_in(status, empty):
     world = World()
     auction_id = world.create()
     mine = world.bid(auction_id, "me", 5)
+    if not empty and status == "awarded":
+        world.bid(auction_id, "other", 6)
     if empty or status == "unsold":
         world.withdraw("me", mine)
     match status:
@@ -54,6 +57,10 @@ def make(move, world, auction_id, mine):
             world.preview(auction_id)
         case "report":
             world.report(auction_id)
+        case "award_again":
+            if world.auction(auction_id).status == "awarded":
+                world.report(auction_id, success=False)
+            world.do(AwardAuction(agent="buyer", auction_id=auction_id, instead_of="me"))
 
 
 @pytest.mark.parametrize("status", AUCTION_MOVES)
@@ -68,7 +75,7 @@ def test_an_auction_moves_as_its_table_says_and_otherwise_stays_as_it_is(status,
     else:
         with pytest.raises(Rejection) as refused:
             make(move, world, auction_id, mine)
-        no_award_yet = move == "report" and status in {"open", "closed"}
+        no_award_yet = move in {"report", "award_again"} and status in {"open", "closed"}
         assert refused.value.code == (Code.NOT_AWARDED if no_award_yet else REFUSED_IN[status])
         assert world.auction(auction_id) == before
 
@@ -109,7 +116,7 @@ def test_after_its_deadline_an_auction_moves_like_a_closed_one(move, recorded):
             make(move, world, auction_id, mine)
         late = move in {"bid", "withdraw_bid"}
         expected = Code.BIDDING_ENDED if late else REFUSED_IN["closed"]
-        assert refused.value.code == (Code.NOT_AWARDED if move == "report" else expected)
+        assert refused.value.code == (Code.NOT_AWARDED if move in {"report", "award_again"} else expected)
 
 
 def entry_in(status, side):

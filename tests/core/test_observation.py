@@ -6,8 +6,8 @@ from decimal import Decimal
 import pytest
 
 from market_core import Code, Rejection, Scoring
-from market_core.agent import Agent
 from market_core.events import Winner
+from market_core.handle import evolve
 from market_core.observation import (
     AuctionSeen,
     OwnBidSeen,
@@ -15,6 +15,7 @@ from market_core.observation import (
     RecordSeen,
     RuleSeen,
     WinnerSeen,
+    WorkSeen,
     see_agent,
     see_auction,
 )
@@ -48,6 +49,7 @@ def empty_view(seen, **visible):
         "runner_up_score": None,
         "invited_only": False,
         "outcomes": (),
+        "work": (),
         "mechanism": None,
         "closes_at": seen.terms.closes_at,
         "offered": None,
@@ -103,6 +105,7 @@ def test_after_the_award_the_buyer_sees_the_ranking_a_loser_its_place_and_all_th
         "nonce": world.auction(auction_id).terms.nonce,
         "awarded_at": later(60),
         "mechanism": "single/1",
+        "work": (WorkSeen("winner", "running", None, None, later(60 + 3600), replaced=False),),
     }
     expected = {
         "": {},
@@ -275,9 +278,10 @@ def test_outcomes_between_agents_of_one_owner_do_not_count():
     world.bid(auction_id, "shop/x", 1)
     world.award(auction_id)
     world.report(auction_id)
-    (theirs,) = world.states["agent/shop/x"].outcomes
-    own = replace(theirs, buyer="Shop/y", success=False)
-    seen = see_agent("shop/x", Agent(outcomes=[own, theirs, own]))
+    (theirs,) = world.states["agent/shop/x"].last.values()
+    own = replace(theirs, auction_id="auc_own", buyer="Shop/y", success=False)
+    agent = evolve(world.states["agent/shop/x"], own)
+    seen = see_agent("shop/x", agent)
     assert (seen.record, seen.last_outcomes) == (RecordSeen(1, 1, 0), (theirs,))
 
 

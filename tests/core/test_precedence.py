@@ -246,6 +246,7 @@ def test_the_state_of_an_auction_comes_before_its_deadline():
 def test_an_outcome_reported_twice_hears_that_it_was_reported():
     world, auction_id = auction_in("awarded", closes_in=60, invite=("a",))
     world.report(auction_id)
+    world.wait(24 * 3600)
     again = ReportOutcome(agent="buyer", auction_id=auction_id, success=True)
     assert world.refused(again) == Code.OUTCOME_REPORTED
 

@@ -17,6 +17,7 @@ from market_core.commands import (
     OfferResources,
     ReportOutcome,
     RequestResources,
+    SettleDispute,
     SubmitBid,
     Withdraw,
 )
@@ -150,7 +151,71 @@ def reported():
     world, auction_id = scene()
     world.award(auction_id)
     world.report(auction_id)
+    world.wait(24 * 3600)
     return world.refusal(ReportOutcome(agent="buyer", auction_id=auction_id, success=False))
+
+
+def done(success=False, **said):
+    """Return a world in which `rival` has won, the outcome is reported and rival has said something of it."""
+    world, auction_id = scene()
+    world.award(auction_id)
+    world.report(auction_id, success=success)
+    if said:
+        world.do(ReportOutcome(agent="rival", auction_id=auction_id, **said))
+    return world, auction_id
+
+
+def said_by_a_stranger():
+    world, auction_id = done()
+    return world.refusal(ReportOutcome(agent="me", auction_id=auction_id, delivered=True))
+
+
+def nothing_to_dispute():
+    world, auction_id = scene()
+    world.award(auction_id)
+    return world.refusal(ReportOutcome(agent="rival", auction_id=auction_id, dispute=True))
+
+
+def disputed_twice():
+    world, auction_id = done(dispute=True)
+    return world.refusal(ReportOutcome(agent="rival", auction_id=auction_id, dispute=True))
+
+
+def disputed_too_late():
+    world, auction_id = done()
+    world.wait(3 * 24 * 3600)
+    return world.refusal(ReportOutcome(agent="rival", auction_id=auction_id, dispute=True))
+
+
+def not_disputed():
+    world, auction_id = done()
+    return world.refusal(SettleDispute(auction_id=auction_id, provider="rival", success=True))
+
+
+def settled():
+    world, auction_id = done(dispute=True)
+    world.do(SettleDispute(auction_id=auction_id, provider="rival", success=True))
+    return world.refusal(ReportOutcome(agent="buyer", auction_id=auction_id, success=False))
+
+
+def not_failed():
+    world, auction_id = done(success=True)
+    return world.refusal(AwardAuction(agent="buyer", auction_id=auction_id, instead_of="rival"))
+
+
+def awarded_instead():
+    world, auction_id = scene()
+    world.bid(auction_id, "me", 9)
+    world.award(auction_id)
+    world.report(auction_id, success=False)
+    again = AwardAuction(agent="buyer", auction_id=auction_id, instead_of="rival")
+    world.do(again)
+    return world.refusal(again)
+
+
+def nobody_left():
+    world, auction_id = done()
+    return world.refusal(AwardAuction(agent="buyer", auction_id=auction_id, instead_of="rival"))
 
 
 def withdrawn():
@@ -538,7 +603,16 @@ CASES = [
     (closed, Code.AUCTION_CLOSED, {}),
     (still_open, Code.AUCTION_OPEN, {}),
     (not_awarded, Code.NOT_AWARDED, {"status": "open"}),
-    (reported, Code.OUTCOME_REPORTED, {}),
+    (reported, Code.OUTCOME_REPORTED, {"until": ", and could be changed until 2026-11-24T12:00:00Z"}),
+    (said_by_a_stranger, Code.NOT_THE_PROVIDER, {}),
+    (nothing_to_dispute, Code.NOT_REPORTED, {}),
+    (disputed_twice, Code.OUTCOME_DISPUTED, {}),
+    (disputed_too_late, Code.DISPUTE_ENDED, {"until": "2026-11-26T12:00:00Z"}),
+    (not_disputed, Code.NOT_DISPUTED, {}),
+    (settled, Code.OUTCOME_SETTLED, {}),
+    (not_failed, Code.NOT_FAILED, {"provider": "rival"}),
+    (awarded_instead, Code.AWARDED_INSTEAD, {"provider": "rival"}),
+    (nobody_left, Code.NOBODY_LEFT, {}),
     (withdrawn, Code.BID_WITHDRAWN, {}),
     (replaced, Code.BID_REPLACED, {}),
     (leading, Code.LEADING_BID, {}),

@@ -68,6 +68,8 @@ FACTS = {
     "owners": 2,
     "fixed": "fair",
     "other": "acme/x",
+    "until": "2026-11-23T12:00:00Z",
+    "provider": "acme/x",
 }
 
 
@@ -131,6 +133,7 @@ def test_a_refusal_has_no_text_of_another_agent():
     refusals.append(world.refusal(Withdraw(agent="me", id=rivals)))
     world.award(auction_id)
     world.report(auction_id, note=SECRET, reference=SECRET)
+    world.wait(24 * 3600)
     refusals += [bid(), world.refusal(ReportOutcome(agent="buyer", auction_id=auction_id, success=True))]
     assert [refusal.code for refusal in refusals] == [
         Code.MISSING_ATTRIBUTE,

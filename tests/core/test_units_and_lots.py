@@ -216,6 +216,7 @@ def test_each_winner_is_reported_on_alone():
     assert world.refused(ReportOutcome(**report)) == Code.PROVIDER_REQUIRED
     assert world.refused(ReportOutcome(**report, provider="carl")) == Code.NOT_A_WINNER
     world.do(ReportOutcome(**report, provider="ann"))
+    world.wait(24 * 3600)
     assert world.refused(ReportOutcome(**report, provider="ann")) == Code.OUTCOME_REPORTED
     world.do(ReportOutcome(**{**report, "success": False}, provider="bob"))
     seen = world.see(auction_id).outcomes

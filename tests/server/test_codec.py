@@ -112,11 +112,32 @@ ONE_OF_EACH = [
         ("walls",),
         events.Proof("feasible", D("0.5"), D("9.25"), "HiGHS"),
         events.Together(("auc_t1", "auc_t2"), {"ann": 2}),
+        "carl",
+        D("3600.5"),
     ),
     events.WorkWon(NOON, "auc_t1", "ann", "buyer", D(14), D(60), ("code-review",)),
+    events.WorkDelivered(NOON, "auc_t1", "buyer", "ann", D("89.5"), "done", "pr/7"),
+    events.WorkOverdue(NOON, "auc_t1", "buyer", ("ann", "bob")),
     events.OutcomeReported(
-        NOON, "auc_t1", "buyer", "ann", True, D(90), D(1), "", "pr/7", D(14), D(60), None, ("code-review",)
+        NOON,
+        "auc_t1",
+        "buyer",
+        "ann",
+        True,
+        D(90),
+        D(1),
+        "",
+        "pr/7",
+        D(14),
+        D(60),
+        None,
+        ("code-review",),
+        D("0.9"),
+        NOON + timedelta(days=1),
+        NOON + timedelta(days=3),
     ),
+    events.OutcomeDisputed(NOON, "auc_t1", "buyer", "ann", "it is there"),
+    events.OutcomeSettled(NOON, "auc_t1", "buyer", "ann", "market", True, False, D(90), D("0.5")),
     events.AgentRegistered(NOON, "ann", "fast", ("code-review",), {"language": "python"}, 3),
     events.Granted(NOON, "ann", 3, D("2.5")),
     events.ResourceDeclared(NOON, "GPU hours", "hour", True, "fair", "uniform", D(60), D("2.5")),
@@ -311,7 +332,10 @@ def test_any_bid_comes_back_with_the_same_values_of_the_same_types(bid):
 
 @pytest.mark.parametrize("stream", ["resource/gpu", "agent/ann"])
 def test_a_snapshot_is_the_state_it_was_made_of(stream):
-    kinds = {"resource/gpu": ONE_OF_EACH[12:14], "agent/ann": ONE_OF_EACH[7:11]}[stream]
+    kinds = {
+        "resource/gpu": ONE_OF_EACH[16:18],
+        "agent/ann": [*ONE_OF_EACH[7:9], *ONE_OF_EACH[10:15]],
+    }[stream]
     state = new_state(stream)
     for event in kinds:
         state = evolve(state, event)

@@ -4,7 +4,14 @@ import json
 
 import anyio
 
-from market_core.commands import DeclareResource, OfferResources, RequestResources, Withdraw
+from market_core.commands import (
+    AwardAuction,
+    DeclareResource,
+    OfferResources,
+    RequestResources,
+    SubmitBid,
+    Withdraw,
+)
 from server.scheduler import _carry_out_due, keep_time
 from server.stores.memory import MemoryStore
 from tests.server.shell import Hand, contents, said, sound
@@ -51,6 +58,21 @@ async def test_twice_and_by_two_processes_is_harmless():
         assert await contents(store) == after
         assert await events(store, auction_id) == ["auction_created", "auction_closed"]
         await sound(store)
+
+
+async def test_work_that_nobody_reports_on_is_told_to_both_sides_when_it_is_overdue():
+    clock = Hand()
+    async with services(store := MemoryStore(), clock=clock) as (service,):
+        auction_id = await create(service)
+        await service.execute(SubmitBid(agent="ann", auction_id=auction_id, cost=5, estimated_time=60), said)
+        await service.execute(AwardAuction(agent="buyer", auction_id=auction_id), said)
+        assert await _carry_out_due(service) == 30
+        clock.wait(60 + 3600)
+        await _carry_out_due(service)
+        assert (await events(store, auction_id))[-1] == "work_overdue"
+        told = [row.notice for row in await store.posted_after(0, 100) if row.notice.kind == "work_overdue"]
+        assert sorted(notice.topic for notice in told) == ["ann", "buyer"]
+        assert await _carry_out_due(service) == 30  # it is told once
 
 
 async def test_what_lapsed_leaves_the_book():

@@ -166,9 +166,11 @@ async def test_an_auction_from_creation_to_report(mode):
         assert await shop.ask("report_outcome", agent="buyer", auction_id="auc_t2", **reported) == {
             "auction_id": "auc_t2",
             "provider": "ann",
+            "state": "reported",
             "success": True,
             "estimated_time": 100,
             "actual_time": 90,
+            "until": "2026-11-24T12:01:00Z",
             "record": {"reported": 1, "successes": 1, "failures": 0},
         }
         seen = await shop.ask("get_auction", auction_id="auc_t2")

@@ -27,6 +27,24 @@ NOT_FROM_A_CALL = {
 }
 
 
+async def failures(shop: Shop, ids: dict[str, str]) -> None:
+    """Add auctions whose winner p failed, and disputed it in some; in `old` that was days ago."""
+    for name in ("disputed", "settled", "again", "old"):
+        shop.clock.wait(-4 * 24 * 3600 if name == "old" else 0)
+        ids[name] = await shop.create()
+        await shop.bid(ids[name], "p", 5)
+        if name == "again":
+            await shop.bid(ids[name], "q", 6)
+        await shop.ask("award", agent="buyer", auction_id=ids[name])
+        await shop.ask("report_outcome", agent="buyer", auction_id=ids[name], success=False)
+        if name in ("disputed", "settled"):
+            asked = {"agent": "p", "auction_id": ids[name]}
+            await shop.ask("report_outcome", **asked, dispute=True, note="it is there")
+    shop.clock.wait(4 * 24 * 3600)
+    await shop.ask("report_outcome", agent="p", auction_id=ids["settled"], dispute=False)
+    await shop.ask("award", agent="buyer", auction_id=ids["again"], instead_of="p")
+
+
 async def a_busy_market(shop: Shop) -> dict[str, str]:
     """Fill a market with an auction in every state, and two books; return the ids by name."""
     ids = {
@@ -91,6 +109,7 @@ async def a_busy_market(shop: Shop) -> dict[str, str]:
     ids["roof_of_p"] = await shop.bid(ids["lots"], "p", 4, lots=["roof"])
     await shop.bid(ids["lots"], "p", 4, lots=["walls"])
     ids["uniform"] = await shop.create(quantity=3, payment_rule="uniform")
+    await failures(shop, ids)
     shop.clock.wait(60)
     return ids
 
@@ -128,6 +147,8 @@ CALLS = {
     ("preview_award", "agent=p auction_id={closed}"): "not_the_buyer",
     ("preview_award", "auction_id={closed}"): "not_the_buyer",
     ("report_outcome", "agent=p auction_id={awarded} success=true"): "not_the_buyer",
+    ("report_outcome", "agent=q auction_id={awarded} delivered=true"): "not_the_provider",
+    ("report_outcome", "agent=buyer auction_id={reported} dispute=true"): "not_the_provider",
     ("withdraw", "agent=p id={open}"): "not_the_buyer",
     ("submit_bid", "agent=buyer auction_id={open} cost=1"): "own_auction",
     ("submit_bid", "agent=buyer/2 auction_id={open} cost=1"): "own_auction",
@@ -191,7 +212,20 @@ CALLS = {
     ("preview_award", "agent=buyer auction_id={open}"): "auction_open",
     ("report_outcome", "agent=buyer auction_id={open} success=true"): "not_awarded",
     ("report_outcome", "agent=buyer auction_id={over} success=true"): "not_awarded",
-    ("report_outcome", "agent=buyer auction_id={reported} success=false"): "outcome_reported",
+    ("report_outcome", "agent=buyer auction_id={old} success=false"): "outcome_reported",
+    ("report_outcome", "agent=p auction_id={reported} delivered=true"): "outcome_reported",
+    ("report_outcome", "agent=p auction_id={awarded} dispute=true"): "not_reported",
+    ("report_outcome", "agent=p auction_id={disputed} dispute=true"): "outcome_disputed",
+    ("report_outcome", "agent=p auction_id={reported} dispute=false"): "not_disputed",
+    ("report_outcome", "agent=p auction_id={old} dispute=true"): "dispute_ended",
+    ("report_outcome", "agent=p auction_id={settled} dispute=true"): "outcome_settled",
+    ("report_outcome", "agent=buyer auction_id={settled} success=true"): "outcome_settled",
+    ("award", "agent=buyer auction_id={reported} instead_of=p"): "not_failed",
+    ("award", "agent=buyer auction_id={awarded} instead_of=z"): "not_a_winner",
+    ("award", "agent=buyer auction_id={settled} instead_of=p"): "nobody_left",
+    ("award", "agent=buyer auction_id={open} instead_of=p"): "not_awarded",
+    ("award", "agent=p auction_id={settled} instead_of=p"): "not_the_buyer",
+    ("award", "agent=buyer auction_id={again} instead_of=p"): "awarded_instead",
     ("submit_bid", "agent=r auction_id={open} cost=1 replaces={withdrawn}"): "bid_withdrawn",
     ("withdraw", "agent=r id={withdrawn}"): "bid_withdrawn",
     ("submit_bid", "agent=q auction_id={open} cost=1 replaces={replaced}"): "bid_replaced",
