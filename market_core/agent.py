@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from market_core import ledger
 from market_core.canonical import canonical
-from market_core.commands import Grant, RegisterAgent
+from market_core.commands import Grant, RegisterAgent, Vouch
 from market_core.events import (
     AgentRegistered,
     Attributes,
@@ -15,6 +15,7 @@ from market_core.events import (
     OutcomeDisputed,
     OutcomeReported,
     OutcomeSettled,
+    Vouched,
     WorkDelivered,
     WorkWon,
 )
@@ -34,7 +35,7 @@ class Agent:
     `name`: its id, the end of its stream's name. `running` is the work won that is neither delivered nor reported on,
     by auction; `limits` says since when it has taken how much work at a time; `last` are the latest reports on it, as
     they stand; `own` counts them all. The stream of an owner's name also holds what belongs to the owner: `granted`, what
-    the operator gave to its demand, and `family`, the outcomes of all its ids.
+    the operator gave to its demand, `vouched`, whether it knows the owner, and `family`, the outcomes of all its ids.
     """
 
     name: str = ""
@@ -43,6 +44,7 @@ class Agent:
     running: dict[str, WorkWon] = field(default_factory=dict)
     limits: list[tuple[datetime, int | None]] = field(default_factory=list)
     granted: Granted | None = None
+    vouched: bool = False
     own: Ledger = field(default_factory=Ledger)
     family: Ledger = field(default_factory=Ledger)
     disputed: set[str] = field(default_factory=set)  # of `last`
@@ -79,8 +81,11 @@ def capacity(agent: Agent, moment: datetime) -> int | None:
     return None if limit is None else max(0, limit - len(agent.running))
 
 
-def decide(agent: Agent, command: RegisterAgent | Grant, facts: Facts) -> list[Event]:
-    """Return the registration or the grant; saying again what already stands is no event."""
+def decide(agent: Agent, command: RegisterAgent | Grant | Vouch, facts: Facts) -> list[Event]:
+    """Return the registration, grant or voucher; saying again what already stands is no event."""
+    if isinstance(command, Vouch):
+        same = agent.vouched == command.vouched
+        return [] if same else [Vouched(facts.now, owner_of(command.owner), command.vouched)]
     if isinstance(command, Grant):
         if (agent.priority, agent.weight) == (command.priority, command.weight):
             return []
@@ -111,6 +116,8 @@ def evolve(agent: Agent, event: Event) -> Agent:
                 agent.limits.append((event.at, event.max_concurrent))
         case Granted():
             agent.granted = event
+        case Vouched():
+            agent.vouched = event.vouched
         case WorkWon() | WorkDelivered() | OutcomeReported() | OutcomeDisputed() | OutcomeSettled():
             _happened(agent, event)
         case _:

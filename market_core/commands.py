@@ -594,6 +594,13 @@ class Grant(Model):
     weight: Quantity = Decimal(1)
 
 
+class Vouch(Model):
+    """Say that one knows an owner, so that buyers who explore may try it. For the operator of the database."""
+
+    owner: AgentId
+    vouched: bool = True
+
+
 class SettleDispute(Model):
     """Decide what a disputed outcome was; without `success` it counts for nobody. For the operator of the database."""
 
@@ -624,6 +631,7 @@ AnyCommand = (
     | RegisterAgent
     | DeclareResource
     | Grant
+    | Vouch
     | SettleDispute
     | Lapse
 )

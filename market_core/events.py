@@ -325,6 +325,15 @@ class Granted:
 
 
 @dataclass(frozen=True, slots=True)
+class Vouched:
+    """The operator knows this owner, or no longer: exploration is paid for such owners only."""
+
+    at: datetime
+    owner: str
+    vouched: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ResourceDeclared:
     """The operator fixed a resource's unit, how it trades, and when it is cleared by itself."""
 
@@ -564,6 +573,7 @@ Event = (
     | OutcomeSettled
     | AgentRegistered
     | Granted
+    | Vouched
     | ResourceDeclared
     | DemandPosted
     | BundlePosted

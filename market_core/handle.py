@@ -34,6 +34,7 @@ from market_core.commands import (
     RequestResources,
     SettleDispute,
     SubmitBid,
+    Vouch,
     Withdraw,
 )
 from market_core.events import (
@@ -126,7 +127,7 @@ def streams(command: AnyCommand, found: States, facts: Facts) -> tuple[str, ...]
         case AggregateDemand():
             named = tuple(resource_stream(name) for name in dict.fromkeys(command.resources))
             return (*named, auction_stream(f"auc_{facts.token}")) if command.via == "auction" else named
-        case RegisterAgent() | Grant():
+        case RegisterAgent() | Grant() | Vouch():
             whose = command.agent if isinstance(command, RegisterAgent) else owner_of(command.owner)
             return (agent_stream(whose),)
         case Lapse():
@@ -251,7 +252,9 @@ def handle(states: States, command: AnyCommand, facts: Facts) -> Decision:
         case Resource():
             events = resources.decide(command, state, facts, _owner(states, command))
         case Agent():
-            assert isinstance(command, RegisterAgent | Grant)  # the commands for an agent's stream alone
+            assert isinstance(
+                command, RegisterAgent | Grant | Vouch
+            )  # the commands for an agent's stream alone
             events = agents.decide(state, command, facts)
     return Decision({stream: events})
 

@@ -29,7 +29,10 @@ from market_core.events import (
     WorkDelivered,
 )
 from market_core.facts import Facts
+from market_core.ledger import seconds_of
 from market_core.lifecycle import AuctionStatus, check_move
+from market_core.mechanisms import reliability
+from market_core.mechanisms.reliability import Estimate
 from market_core.mechanisms.solve import SetRule, Solution
 from market_core.outcomes import State, overdue_at, state_of
 from market_core.rejections import Code, Rejection
@@ -39,6 +42,8 @@ from market_core.values import MICRO, from_micros, micros, name_of, owner_of, to
 
 _MOST_PREVIEWED = 5_000
 """Entries of a book up to which a look shows what each policy would make of it."""
+MOST_CAPABILITIES = 10
+"""Capabilities of an agent whose estimates a look shows."""
 TOP = 20
 """Rows of a ranking that an answer shows."""
 
@@ -462,6 +467,23 @@ class AgentSeen:
     max_concurrent: int | None = None
     running: int = 0
     disputed: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class EstimateSeen:
+    """What an agent's record says of it, in one capability or (empty) over everything."""
+
+    capability: str
+    estimate: Estimate
+
+
+def see_estimates(agent: Agent, now: datetime) -> tuple[EstimateSeen, ...]:
+    """Return what the record of an agent says at `now`: over everything, then in its capabilities, most work first."""
+    known = agent.record.by_capability
+    names = sorted(known, key=lambda name: (-known[name].awards, name))[:MOST_CAPABILITIES]
+    moment = seconds_of(now)
+    overall = EstimateSeen("", reliability.estimate(agent.record, moment))
+    return (overall, *(EstimateSeen(n, reliability.estimate(agent.record, moment, n)) for n in names))
 
 
 def see_agent(agent_id: str, agent: Agent) -> AgentSeen:

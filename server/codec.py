@@ -75,7 +75,7 @@ _UPCASTERS: Mapping[tuple[str, int], Callable[[Fields], Fields]] = {
     ("resource_cleared", 1): _as_it_was,
 }
 
-SNAPSHOT_FORM = "4"
+SNAPSHOT_FORM = "5"
 """Raise it whenever a state's fields change: older snapshots are then ignored."""
 
 

@@ -44,6 +44,7 @@ from market_core.events import (
     PoolOpened,
     ResourceCleared,
     ResourceDeclared,
+    Vouched,
     WorkDelivered,
     WorkOverdue,
     WorkWon,
@@ -609,6 +610,12 @@ def _(event: AgentRegistered, agent: Agent) -> list[Projected]:
 def _(event: Granted, agent: Agent) -> list[Projected]:
     told = {"at": shown(event.at), "priority": agent.priority, "weight": plain(agent.weight)}
     return [Notice(event.owner, "granted", event.owner, MARKET, _json(told))]
+
+
+@_agent.register
+def _(event: Vouched, agent: Agent) -> list[Projected]:
+    kind = "vouched" if agent.vouched else "no_longer_vouched"
+    return [Notice(event.owner, kind, event.owner, MARKET, _json({"at": shown(event.at)}))]
 
 
 @_agent.register(WorkWon)

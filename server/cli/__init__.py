@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from server.cli import demo, judge, look, operate, serve
+from server.cli import agents, demo, judge, look, operate, serve
 from server.cli.common import Stop
 from server.config import BadSetting
 from server.ports import StoreBroken, StoreUnavailable
@@ -28,7 +28,7 @@ def run(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for group in (serve, demo, look, operate, judge):
+    for group in (serve, demo, look, agents, operate, judge):
         group.add(commands)
     options = parser.parse_args(arguments)
     try:

@@ -1,13 +1,31 @@
-"""`agent-market settle`: the operator decides what disputed work was."""
+"""`agent-market settle` and `vouch`: what the operator decides of disputed work, and whom it knows."""
 
 import argparse
 
-from server.cli.common import Commands, Stop, add_file, existing_db
+from server.cli.common import Commands, Stop, add_file, db_of, existing_db
 from server.cli.operate import carry_out
 
 
 def add(commands: Commands) -> None:
-    """Add the command."""
+    """Add the commands."""
+    _add_settle(commands)
+    _add_vouch(commands)
+
+
+def _add_vouch(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "vouch",
+        help="say that you know an owner, so that buyers who explore may try it",
+        description="Vouch for an owner (acme, for all agents acme/...). A buyer that pays for exploring pays it for owners "
+        "that somebody vouched for only: anybody can take a new name.",
+    )
+    parser.add_argument("owner", metavar="OWNER", help="such as acme")
+    parser.add_argument("--withdraw", action="store_true", help="no longer vouch for it")
+    add_file(parser)
+    parser.set_defaults(run=run_vouch)
+
+
+def _add_settle(commands: Commands) -> None:
     parser = commands.add_parser(
         "settle",
         help="settle a disputed outcome",
@@ -22,10 +40,10 @@ def add(commands: Commands) -> None:
     parser.add_argument("--time", metavar="S", help="seconds that it took (default: as the buyer reported)")
     parser.add_argument("--quality", metavar="Q", help="0 to 1, as received (default: likewise)")
     add_file(parser)
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run_settle)
 
 
-def run(options: argparse.Namespace) -> int:
+def run_settle(options: argparse.Namespace) -> int:
     """Settle a dispute."""
     import anyio
     from pydantic import ValidationError
@@ -46,4 +64,25 @@ def run(options: argparse.Namespace) -> int:
     db = existing_db(options)
     anyio.run(carry_out, db, command)
     print(f"{command.auction_id}, {command.provider}: {options.result}, settled, in {db}")
+    return 0
+
+
+def run_vouch(options: argparse.Namespace) -> int:
+    """Vouch for an owner."""
+    import anyio
+    from pydantic import ValidationError
+
+    from market_core.commands import Vouch
+    from market_core.invalid import invalid
+    from market_core.values import owner_of
+
+    try:
+        command = Vouch(owner=options.owner, vouched=not options.withdraw)
+    except ValidationError as error:
+        raise Stop(invalid(error).message, 2) from None
+    db = db_of(options)
+    anyio.run(carry_out, db, command)
+    print(
+        f"{owner_of(command.owner)}: {'vouched for' if command.vouched else 'no longer vouched for'}, in {db}"
+    )
     return 0

@@ -35,7 +35,7 @@ def _add_auctions(commands: Commands) -> None:
     )
     parser.add_argument("--status", choices=STATUSES, help="only these (default: all)")
     parser.add_argument(
-        "--limit", type=_count, default=50, metavar="N", help="at most so many (default: %(default)s)"
+        "--limit", type=count, default=50, metavar="N", help="at most so many (default: %(default)s)"
     )
     _add_common(parser)
     parser.set_defaults(run=run_auctions)
@@ -58,14 +58,16 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="write JSON, for programs")
 
 
-def _count(text: str) -> int:
+def count(text: str) -> int:
+    """Return a number of rows that an option gives."""
     if not text.isdigit() or not int(text):
         raise argparse.ArgumentTypeError("must be a number from 1 up")
     return int(text)
 
 
 @asynccontextmanager
-async def _opened(db: str) -> AsyncIterator["Service"]:
+async def opened(db: str) -> AsyncIterator["Service"]:
+    """Open a database to look into it."""
     from server.bootstrap import open_store
 
     store = open_store(db)
@@ -75,7 +77,7 @@ async def _opened(db: str) -> AsyncIterator["Service"]:
         await store.close()
 
 
-async def _ask(service: "Service", tool: str, **arguments: object) -> Content:
+async def ask(service: "Service", tool: str, **arguments: object) -> Content:
     """Return what a reading tool answers to nobody in particular."""
     from server.identity import Identity
     from server.tools import reading
@@ -103,9 +105,9 @@ def run_auctions(options: argparse.Namespace) -> int:
 async def _auctions(db: str, status: str | None, limit: int) -> Content:
     rows: list[Content] = []
     cursor: str | None = None
-    async with _opened(db) as service:
+    async with opened(db) as service:
         while True:
-            page = await _ask(
+            page = await ask(
                 service, "list_auctions", status=status, limit=min(_PAGE, limit - len(rows)), cursor=cursor
             )
             rows += page["auctions"]
@@ -168,7 +170,7 @@ async def _find(db: str, some_id: str) -> dict[str, Content]:
     if not some_id.strip():
         raise Stop("give the id or the name of what to show", 2)
     found: dict[str, Content] = {}
-    async with _opened(db) as service:
+    async with opened(db) as service:
         for kind, look in _LOOKS.items():
             try:
                 found[kind] = await look(service, some_id)
@@ -183,15 +185,15 @@ async def _find(db: str, some_id: str) -> dict[str, Content]:
 
 
 async def _auction(service: "Service", some_id: str) -> Content:
-    return await _ask(service, "get_auction", auction_id=some_id)
+    return await ask(service, "get_auction", auction_id=some_id)
 
 
 async def _resource(service: "Service", some_id: str) -> Content:
-    return await _ask(service, "get_resource", resource=some_id)
+    return await ask(service, "get_resource", resource=some_id)
 
 
 async def _agent(service: "Service", some_id: str) -> Content:
-    return await _ask(service, "get_agent", agent_id=some_id)
+    return await ask(service, "get_agent", agent_id=some_id)
 
 
 def _entry(kind: str) -> Callable[["Service", str], Awaitable[Content]]:
@@ -290,6 +292,25 @@ def _print_agent(sheet: "Sheet", seen: Content) -> None:
     sheet.facts((name, seen.get(name)) for name in ("description", "capabilities", "attributes"))
     record = seen["record"]
     sheet.facts([("outcomes reported", record["reported"]), ("of them successes", record["successes"])])
+    sheet.table(
+        ["in", "awards", "success", "time ratio", "quality ratio"],
+        (
+            [
+                row.get("capability", "all work"),
+                row["awards"],
+                *(ranged(row[name]) for name in ("success", "time_ratio", "quality_ratio")),
+            ]
+            for row in record["estimates"]
+        ),
+        right=("awards",),
+    )
+    sheet.say("Expected, and in brackets what holds it with 90 %.")
+
+
+def ranged(estimated: list[float]) -> str:
+    """Return an estimate and its interval as text."""
+    mean, low, high = estimated
+    return f"{mean:.2f} ({low:.2f} to {high:.2f})"
 
 
 _PRINTED: Mapping[str, Callable[["Sheet", Content], None]] = {

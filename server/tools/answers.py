@@ -226,11 +226,12 @@ class Awarded(BaseModel):
 
 
 class Record(BaseModel):
-    """Outcomes reported of an agent."""
+    """Outcomes reported of an agent, as counts and as estimates: [expected, low, high], 90 % sure, by capability."""
 
     reported: int
     successes: int
     failures: int
+    estimates: list[Object] | None = None
 
 
 class OutcomeRow(BaseModel):

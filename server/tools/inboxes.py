@@ -112,6 +112,11 @@ _NEWS: dict[str, tuple[str, str]] = {
         "get_resource shows the book; replace it with other bounds",
     ),
     "granted": ("the operator granted your owner another priority or weight", "request_resources uses it"),
+    "vouched": (
+        "the operator vouches for your owner: buyers who explore may try it",
+        "nothing; bid as before",
+    ),
+    "no_longer_vouched": ("the operator no longer vouches for your owner", "nothing; bid as before"),
     "resource_cleared": ("a resource you trade in was cleared", "get_resource shows price and rest"),
 }
 """What each kind of notice says to the agent that reads it, and the call that makes sense then."""

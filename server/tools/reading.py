@@ -1,6 +1,7 @@
 """The tools that only look: auctions, resources, agents, one's own inbox."""
 
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Literal
@@ -14,9 +15,11 @@ from market_core.handle import States, agent_stream, auction_stream, resource_st
 from market_core.observation import AgentSeen as CardSeen
 from market_core.observation import (
     AuctionSeen,
+    EstimateSeen,
     ResourceSeen,
     see_agent,
     see_auction,
+    see_estimates,
     see_resource,
 )
 from market_core.rejections import Code, Rejection
@@ -28,6 +31,7 @@ from server.tools import answers
 from server.tools.auction_views import auction_answer
 from server.tools.book_texts import book_of
 from server.tools.book_views import resource_answer
+from server.tools.record_views import estimate_row, estimates_text
 from server.tools.registry import Call, reading
 
 
@@ -252,24 +256,26 @@ class GetAgent(Model):
 
 @reading("Look at an agent", GetAgent, answers.AgentSeen)
 async def get_agent(ask: GetAgent, call: Call) -> tuple[BaseModel, str]:
-    """Show an agent's card (what it says it can do) and its outcomes so far; without agent_id, find agents.
+    """Show an agent's card (what it says it can do) and its track record; without agent_id, find agents.
 
-    Outcomes are as buyers reported them; those between agents of one owner do not count. Changes nothing.
+    The record is estimated from buyers' reports: chance of success, time taken / estimated, quality / promised, each
+    with the interval that holds it with 90 %, by capability. Outcomes between agents of one owner do not count.
+    Changes nothing.
     """
     if not ask.agent_id:
         return await _list_agents(ask, call)
     agent_id = ask.agent_id.strip()
     stream = agent_stream(agent_id)
 
-    def view(states: States, _now: datetime) -> CardSeen:
+    def view(states: States, now: datetime) -> tuple[CardSeen, tuple[EstimateSeen, ...]]:
         agent = states[stream]
         assert isinstance(agent, Agent)  # by its stream's name
-        return see_agent(agent_id, agent)
+        return see_agent(agent_id, agent), see_estimates(agent, now)
 
-    return card_answer(await call.service.see([stream], view))
+    return card_answer(*await call.service.see([stream], view))
 
 
-def card_of(seen: CardSeen) -> answers.AgentSeen:
+def card_of(seen: CardSeen, estimates: Sequence[EstimateSeen]) -> answers.AgentSeen:
     """Return an agent's card and record as part of an answer."""
     record = seen.record
     return answers.AgentSeen(
@@ -280,7 +286,12 @@ def card_of(seen: CardSeen) -> answers.AgentSeen:
         max_concurrent=seen.max_concurrent,
         running=seen.running,
         last_outcomes=[_outcome_row(outcome) for outcome in seen.last_outcomes] or None,
-        record=answers.Record(reported=record.reported, successes=record.successes, failures=record.failures),
+        record=answers.Record(
+            reported=record.reported,
+            successes=record.successes,
+            failures=record.failures,
+            estimates=[estimate_row(one) for one in estimates],
+        ),
     )
 
 
@@ -296,7 +307,7 @@ def _outcome_row(outcome: OutcomeReported) -> answers.OutcomeRow:
     )
 
 
-def card_answer(seen: CardSeen) -> tuple[answers.AgentSeen, str]:
+def card_answer(seen: CardSeen, estimates: Sequence[EstimateSeen]) -> tuple[answers.AgentSeen, str]:
     """Return the answer for an agent as seen."""
     record = seen.record
     lines = [
@@ -306,6 +317,7 @@ def card_answer(seen: CardSeen) -> tuple[answers.AgentSeen, str]:
         f"running: {answers.count(seen.running, 'work')} won and not reported on"
         + (f", at most {seen.max_concurrent} at a time" if seen.max_concurrent else ""),
     ]
+    lines.append(estimates_text(estimates))
     rows = [_outcome_row(outcome) for outcome in seen.last_outcomes]
     if rows:
         heads = [
@@ -322,7 +334,9 @@ def card_answer(seen: CardSeen) -> tuple[answers.AgentSeen, str]:
         )
     if seen.description:
         lines.append(f"description, in its own words:\n{answers.quoted(seen.description)}")
-    return card_of(seen), "\n".join(lines) + "\nNext: create_auction with invite asks it for a bid."
+    return card_of(seen, estimates), "\n".join(
+        lines
+    ) + "\nNext: create_auction with invite asks it for a bid."
 
 
 async def _list_agents(ask: GetAgent, call: Call) -> tuple[BaseModel, str]:

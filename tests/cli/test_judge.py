@@ -43,6 +43,14 @@ def test_a_dispute_is_settled_once(market: CommandLine, tmp_path: Path, result: 
     assert again.err.startswith("agent-market: the outcome is not in dispute")
 
 
+def test_an_owner_is_vouched_for(market: CommandLine, tmp_path: Path) -> None:
+    db = tmp_path / "market.db"
+    assert market("vouch", "Acme/x", "--db", db).out == f"acme: vouched for, in {db}\n"
+    assert market("vouch", "acme", "--withdraw", "--db", db).out == f"acme: no longer vouched for, in {db}\n"
+    told = [json.loads(event[2])["vouched"] for event in events_of(db, "agent/acme")]
+    assert told == [True, False]
+
+
 @pytest.mark.parametrize("wrong", [("--time", "-1"), ("--quality", "2")])
 def test_what_cannot_be_meant_is_not_settled(
     market: CommandLine, tmp_path: Path, wrong: tuple[str, str]

@@ -161,6 +161,12 @@ description   reviews code
 capabilities  code-review
 outcomes reported  1
 of them successes  1
+
+in        awards  success              time ratio           quality ratio
+--------  ------  -------------------  -------------------  -------------------
+all work       1  0.50 (0.05 to 0.95)  1.00 (0.46 to 2.17)  1.00 (0.70 to 1.30)
+
+Expected, and in brackets what holds it with 90 %.
 """
     )
 
@@ -247,3 +253,15 @@ def test_demand_for_a_bundle_is_shown_without_its_limit(market: CommandLine, db:
         "left": 1,
     }
     assert f"Bundle {bundle}: open" in market("show", bundle, "--db", db).out
+
+
+def test_agents_are_listed_with_what_their_records_say(market: CommandLine, db: Path) -> None:
+    listed = json.loads(market("agents", "--json", "--db", db).out)
+    assert listed["total"] == len(listed["agents"])
+    (bo,) = (row for row in listed["agents"] if row["agent"] == "bo")
+    # the outcome of years ago is forgotten: what is left is the neutral prior
+    assert bo["record"]["estimates"][0]["success"] == [0.5, 0.05, 0.95]
+    text = market("agents", "--capability", "Code Review", "--db", db).out
+    assert "bo" in text
+    assert "1 agent." in text
+    assert market("agents", "--capability", "none", "--db", db).out == "No agents with the capability none.\n"

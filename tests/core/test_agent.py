@@ -3,9 +3,10 @@
 import pytest
 
 from market_core import Code, Rejection
-from market_core.commands import RegisterAgent
-from market_core.events import AgentRegistered, OutcomeReported
-from market_core.observation import AgentSeen, RecordSeen, see_agent
+from market_core.commands import RegisterAgent, Vouch
+from market_core.events import AgentRegistered, OutcomeReported, Vouched
+from market_core.mechanisms.reliability import Range
+from market_core.observation import AgentSeen, RecordSeen, see_agent, see_estimates
 from tests.core.world import NOON, World
 
 CARD = {
@@ -71,6 +72,41 @@ def test_a_record_counts_the_outcomes_of_others_and_shows_the_last_five():
     seen = see_agent("acme/x", world.states["agent/acme/x"])
     outcomes = tuple(event for event in world.log["agent/acme/x"] if isinstance(event, OutcomeReported))
     assert seen == AgentSeen("acme/x", "", (), {}, RecordSeen(6, 5, 1), outcomes[1:])
+
+
+def test_what_a_record_says_is_seen_over_everything_and_by_capability():
+    world = World()
+    for name in ("go", "rust"):
+        for success in (True, False) if name == "go" else (True,):
+            auction_id = world.create(requirements={"capabilities": [name]})
+            world.register("a", capabilities=["go", "rust"])
+            world.bid(auction_id, "a", 1)
+            world.award(auction_id)
+            world.report(auction_id, success=success)
+    seen = see_estimates(world.states["agent/a"], world.now)
+    told = [(one.capability, one.estimate.awards, one.estimate.success.mean) for one in seen]
+    assert told == [
+        ("", 3, 599_726),  # 3 of 5, but for what the later outcomes let one forget of the first
+        ("go", 2, 499_135),
+        ("rust", 1, 666_667),
+    ]
+
+
+def test_a_newcomer_has_the_prior_and_it_is_called_so():
+    world = World()
+    world.register("a")
+    ((name, estimate),) = [
+        (one.capability, one.estimate) for one in see_estimates(world.states["agent/a"], world.now)
+    ]
+    assert (name, estimate.is_prior, estimate.success) == ("", True, Range(500_000, 50_000, 950_000))
+
+
+def test_an_owner_is_vouched_for_until_it_is_not():
+    world = World()
+    assert world.only_event(Vouch(owner="Acme/x")) == Vouched(NOON, "acme", vouched=True)
+    assert world.do(Vouch(owner="acme")).events == {"agent/acme": []}
+    world.do(Vouch(owner="acme", vouched=False))
+    assert world.states["agent/acme"].vouched is False
 
 
 def test_what_is_seen_of_an_agent_cannot_change_it():

@@ -140,6 +140,7 @@ ONE_OF_EACH = [
     events.OutcomeSettled(NOON, "auc_t1", "buyer", "ann", "market", True, False, D(90), D("0.5")),
     events.AgentRegistered(NOON, "ann", "fast", ("code-review",), {"language": "python"}, 3),
     events.Granted(NOON, "ann", 3, D("2.5")),
+    events.Vouched(NOON, "ann", True),
     events.ResourceDeclared(NOON, "GPU hours", "hour", True, "fair", "uniform", D(60), D("2.5")),
     events.DemandPosted(
         NOON,
@@ -333,8 +334,8 @@ def test_any_bid_comes_back_with_the_same_values_of_the_same_types(bid):
 @pytest.mark.parametrize("stream", ["resource/gpu", "agent/ann"])
 def test_a_snapshot_is_the_state_it_was_made_of(stream):
     kinds = {
-        "resource/gpu": ONE_OF_EACH[16:18],
-        "agent/ann": [*ONE_OF_EACH[7:9], *ONE_OF_EACH[10:15]],
+        "resource/gpu": ONE_OF_EACH[17:19],
+        "agent/ann": [*ONE_OF_EACH[7:9], *ONE_OF_EACH[10:16]],
     }[stream]
     state = new_state(stream)
     for event in kinds:

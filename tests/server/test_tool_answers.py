@@ -176,7 +176,24 @@ async def test_an_auction_from_creation_to_report(mode):
         seen = await shop.ask("get_auction", auction_id="auc_t2")
         assert seen["outcome"] == {"provider": "ann", **reported}
         ann = await shop.ask("get_agent", agent_id="ann")
-        assert ann["record"] == {"reported": 1, "successes": 1, "failures": 0}
+        last_at = "2026-11-23T12:01:00Z"
+        # Beta(1, 1) and one success: 2 of 3, from the square root of 0.05 to that of 0.95
+        estimated = {
+            "awards": 1,
+            "successes": 1,
+            "failures": 0,
+            "success": [0.666667, 0.223607, 0.974679],
+            "time_ratio": [0.981741, 0.574552, 1.677508],
+            "quality_ratio": [1, 0.698511, 1.301489],
+            "evidence": 1,
+            "last_at": last_at,
+        }
+        assert ann["record"] == {
+            "reported": 1,
+            "successes": 1,
+            "failures": 0,
+            "estimates": [estimated, {"capability": "code-review", **estimated}],
+        }
         assert ann["last_outcomes"] == [
             {
                 "auction_id": "auc_t2",
