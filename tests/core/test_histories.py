@@ -45,7 +45,7 @@ class Histories(RuleBasedStateMachine):
         self.audited: dict[str, AuditedAuction] = {}
         self.bidders: dict[str, tuple[str, str]] = {}
         self.books = {"gpu": AuditedBook(), "seats": AuditedBook()}
-        self.outcomes: dict[str, list[bool]] = {}
+        self.outcomes: dict[str, dict[str, bool]] = {}
         self.running: dict[str, set[str]] = {}
         self.world.do(DeclareResource(resource="seats", whole=True))
 
@@ -168,12 +168,10 @@ class Histories(RuleBasedStateMachine):
     @rule(auction_id=auctions, success=st.booleans())
     def report(self, auction_id, success):
         auction = self.audited[auction_id]
-        allowed = auction.status == "awarded" and not auction.reported
         command = ReportOutcome(agent=auction.buyer, auction_id=auction_id, success=success)
-        for event in self.attempt(command, allowed)[:1]:
-            auction.reported = True
-            self.outcomes.setdefault(event.provider, []).append(success)
-            self.running[event.provider].remove(auction_id)
+        for event in self.attempt(command, auction.status == "awarded")[:1]:  # again: it is amended
+            self.outcomes.setdefault(event.provider, {})[auction_id] = success
+            self.running[event.provider].discard(auction_id)
 
     # Resources
 
@@ -256,8 +254,11 @@ class Histories(RuleBasedStateMachine):
         if hasattr(self, "world"):
             live = {stream: self.world.states[stream] for stream in self.world.log}
             assert {stream: replayed(events, stream) for stream, events in self.world.log.items()} == live
-            records = {agent: self.world.states[f"agent/{agent}"].outcomes for agent in self.outcomes}
-            assert {agent: [o.success for o in rows] for agent, rows in records.items()} == self.outcomes
+            records = {agent: self.world.states[f"agent/{agent}"].own.reports for agent in self.outcomes}
+            assert {
+                agent: {report.auction_id: report.success for report in reports.values()}
+                for agent, reports in records.items()
+            } == self.outcomes
             work = {agent: set(self.world.states[f"agent/{agent}"].running) for agent in self.running}
             assert work == self.running
 
