@@ -23,7 +23,7 @@ from market_core.events import (
     ResourceDeclared,
 )
 from market_core.lifecycle import EntryStatus
-from market_core.terms import ClearingRule, OfferTier, Policy
+from market_core.terms import BundleRule, ClearingRule, OfferTier, Policy
 from market_core.values import MICRO, from_micros, micros, name_of, owner_of, total
 
 _RECENT = 10
@@ -140,6 +140,7 @@ class Resource:
     declared: bool = False
     policy: Policy | None = None
     payment_rule: ClearingRule | None = None
+    bundle_rule: BundleRule | None = None
     every: Decimal | None = None
     at_quantity: Decimal | None = None
     declared_at: datetime | None = None
@@ -221,6 +222,7 @@ def evolve(book: Resource, event: Event) -> Resource:
 def _declared(book: Resource, event: ResourceDeclared) -> None:
     book.name, book.unit, book.whole, book.declared = event.name, event.unit, event.whole, True
     book.policy, book.payment_rule = event.policy, event.payment_rule
+    book.bundle_rule = event.bundle_rule
     book.every, book.at_quantity, book.declared_at = event.every, event.at_quantity, event.at
     book.cleared_for = None
     if book.demand or book.offers:

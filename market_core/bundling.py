@@ -79,7 +79,8 @@ def case(books: Mapping[str, Resource], command: AggregateDemand, now: datetime)
     no part, and tiers do not count. Without a limit demand is for the policies fair and priority.
     """
     if not all(book.name for book in books.values()):
-        raise Rejection(Code.UNKNOWN_RESOURCE)
+        unknown = tuple(sorted(name for name, book in books.items() if not book.name))
+        raise Rejection(Code.UNKNOWN_RESOURCE, missing=unknown)
     names = tuple(sorted(books))
     asked = [
         demand
@@ -97,7 +98,7 @@ def case(books: Mapping[str, Resource], command: AggregateDemand, now: datetime)
     offers = [
         entry for name in names for entry in free(books[name].offers.values(), now) if not entry.minimum
     ]
-    _check_both(names, asked, served, offers)
+    _check_both(books, asked, served, offers)
     whole = policy == "efficient" and rule != "uniform"
     rows = [row for demand in served for row in _rows(demand, names, parts=divides and not whole)]
     return Case(
@@ -120,29 +121,35 @@ def _chosen(
     for book in books.values():
         if policy is not None and book.policy not in (None, policy):
             raise Rejection(Code.FIXED_BY_OPERATOR, field="policy", fixed=book.policy)
-        if rule is not None and book.payment_rule not in (None, rule):
-            raise Rejection(Code.FIXED_BY_OPERATOR, field="payment_rule", fixed=book.payment_rule)
-        policy, rule = policy or book.policy, rule or book.payment_rule
+        if rule is not None and book.bundle_rule not in (None, rule):
+            raise Rejection(Code.FIXED_BY_OPERATOR, field="payment_rule", fixed=book.bundle_rule)
+        policy, rule = policy or book.policy, rule or book.bundle_rule
     policy = policy or "efficient"
-    if rule == "mcafee":
-        raise Rejection(
-            Code.CLEARING_RULE_DOES_NOT_FIT, rule=rule, why="bundles are not single units of one resource"
-        )
+    assert rule != "mcafee"  # AggregateDemand sees to that
     if policy != "efficient":
         if rule not in (None, "uniform"):
             raise Rejection(
                 Code.CLEARING_RULE_DOES_NOT_FIT, rule=rule, why=f"policy {policy} has one price for all"
             )
         return policy, "uniform"
-    return policy, rule or ("uniform" if divides else "pay_as_bid")
+    return policy, rule or ("uniform" if divides else "vcg")
 
 
 def _check_both(
-    names: Sequence[str], asked: Sequence[object], served: Sequence[object], offers: Sequence[object]
+    books: Mapping[str, Resource],
+    asked: Sequence[object],
+    served: Sequence[object],
+    offers: Sequence[object],
 ) -> None:
-    which = ", ".join(names)
+    which = ", ".join(sorted(books))
     if not asked:
-        why = f"no demand for bundles asks for {which} alone: name all resources of a bundle"
+        others = {
+            name for book in books.values() for bundle in book.bundles.values() for name in bundle.amounts
+        }
+        why = f"no demand for bundles asks for {which} alone"
+        if missing := tuple(sorted(others - set(books))[:20]):
+            why += ": name all resources of a bundle, here also those listed as missing"
+            raise Rejection(Code.NOTHING_TO_CLEAR, why=why, missing=missing)
         raise Rejection(Code.NOTHING_TO_CLEAR, why=why)
     if not served:
         why = "no demand for these bundles has a max_payment, which policy efficient goes by"
@@ -274,10 +281,13 @@ def _answers(solution: Solution, asked: Question) -> bool:
 
 
 def _fair(asked: Case) -> Given | None:
+    ties: dict[str, str] = {}  # no name comes first by being what it is: ids hold what nobody could guess
+    for row in asked.rows:
+        ties.setdefault(owner_of(row.demand.agent), row.key)
     demand = [
         Bundle(
             (row.key, ""),
-            owner_of(row.demand.agent),
+            ties[owner_of(row.demand.agent)],
             row.amounts,
             row.tasks,
             micros(row.demand.weight),

@@ -22,6 +22,7 @@ from market_core.terms import (
     NO_CONSTRAINTS,
     AgentIds,
     Attributes,
+    BundleRule,
     ClearingRule,
     Combine,
     Constraints,
@@ -539,12 +540,13 @@ class AggregateDemand(Command):
                 raise wrong("payment_rule", f"must be uniform with policy {self.policy}: one price for all")
             return self
         if len(self.resources) != 1:
-            raise wrong("resources", "must be one via auction")
+            raise wrong("resources", "must be exactly one via auction")
         if self.closes_in is None:
             raise wrong("closes_in", "is required via auction: suppliers need time to bid")
         if self.policy is not None:
             raise wrong(
-                "policy", "works with via offers only; an auction serves those to whom it is worth most"
+                "policy",
+                "works with via offers or bundles only; an auction serves those to whom it is worth most",
             )
         if self.payment_rule not in (None, "pay_as_bid", "uniform"):
             raise wrong("payment_rule", "must be pay_as_bid or uniform via auction")
@@ -582,6 +584,7 @@ class DeclareResource(Model):
     whole: bool = False
     policy: Policy | None = None
     payment_rule: ClearingRule | None = None
+    bundle_rule: BundleRule | None = None
     every: Duration | None = None
     at_quantity: Quantity | None = None
 

@@ -345,6 +345,7 @@ class ResourceDeclared:
     payment_rule: ClearingRule | None = None
     every: Decimal | None = None
     at_quantity: Decimal | None = None
+    bundle_rule: BundleRule | None = None
 
 
 @dataclass(frozen=True, slots=True)

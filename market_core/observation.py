@@ -345,6 +345,7 @@ class ResourceSeen:
     every: Decimal | None = None
     at_quantity: Decimal | None = None
     next_clearing: datetime | None = None
+    bundled_with: tuple[str, ...] = ()
     own_bundles: tuple[BundleDemand, ...] = ()
 
 
@@ -362,6 +363,10 @@ def see_resource(book: Resource, viewer: str, now: datetime) -> ResourceSeen:
     previews = _previews(book, now) if crowded else ()
     own = previews[0] if previews else None
     demand, offers = live(book.demand.values(), now), live(book.offers.values(), now)
+    # Without the viewer's own: with them it could move the steps, and find where another's limit is.
+    theirs = [
+        [e for e in side if not viewer or owner_of(e.agent) != owner_of(viewer)] for side in (demand, offers)
+    ]
     return ResourceSeen(
         book.name,
         book.unit,
@@ -375,16 +380,23 @@ def see_resource(book: Resource, viewer: str, now: datetime) -> ResourceSeen:
         policy=book.policy,
         payment_rule=book.payment_rule,
         pools=tuple(_pool(book, pool) for pool in book.pools.values()),
-        curves=(curve(demand), curve(offers)),
-        mean_limits=(mean_limit(demand), mean_limit(offers)),
+        curves=(curve(theirs[0]), curve(theirs[1])),
+        mean_limits=(mean_limit(theirs[0]), mean_limit(theirs[1])),
         previews=previews,
         bundled=_bundled(book, now),
+        bundled_with=_bundled_with(book),
         recent=book.recent,
         every=book.every,
         at_quantity=book.at_quantity,
         next_clearing=next_clearing(book),
         own_bundles=tuple(demand for demand in live(book.bundles.values(), now) if demand.agent == viewer),
     )
+
+
+def _bundled_with(book: Resource) -> tuple[str, ...]:
+    """Return the other resources that demand for bundles asks for with this one, at most 20."""
+    names = {name for demand in book.bundles.values() for name in demand.amounts}
+    return tuple(sorted(names - {name_of(book.name)})[:20])
 
 
 def _bundled(book: Resource, now: datetime) -> SideSeen:

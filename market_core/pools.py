@@ -68,6 +68,8 @@ def open_pool(command: AggregateDemand, book: Resource, facts: Facts) -> tuple[l
             "all demand is in a pool already"
             if pooled
             else "there is no demand in the book that can wait so long"
+            if book.demand
+            else "there is no demand in the book"
         )
         raise Rejection(Code.NOTHING_TO_CLEAR, why=why)
     asked, owners = total(entry.left for entry in joined), {owner_of(entry.agent) for entry in joined}

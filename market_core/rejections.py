@@ -171,8 +171,8 @@ WORDS: Mapping[Code, Words] = {
         "bid as {other}, or withdraw its bids first",
     ),
     Code.POOL_DECIDES: Words(
-        "this auction buys for a pool: the market itself decides it, at {closes_at}",
-        "inbox tells what came of it; a member leaves by withdrawing its demand",
+        "this auction buys for a pool, and the market acts for it: it decides at {closes_at}, and nobody reports on it",
+        "inbox tells what came of it; until then a member leaves by withdrawing its demand",
     ),
     Code.POOL_MEMBER: Words(
         "an agent of your owner had demand in this pool when it was opened, so no agent of it can supply it",
@@ -382,7 +382,7 @@ WORDS: Mapping[Code, Words] = {
     ),
     Code.CLEARING_RULE_DOES_NOT_FIT: Words(
         "{rule} cannot clear this book: {why}",
-        "leave payment_rule out: uniform, one price for all, fits every book",
+        "leave payment_rule out: the default fits every book",
     ),
     Code.PAYMENT_RULE_DOES_NOT_FIT: Words(
         "{rule} cannot be applied to these bids: {why}",

@@ -81,6 +81,7 @@ def _(command: DeclareResource, book: Resource, facts: Facts, owner: Agent | Non
             command.payment_rule,
             command.every,
             command.at_quantity,
+            command.bundle_rule,
         )
     ]
 

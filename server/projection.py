@@ -383,6 +383,17 @@ def _bundle_row(book: Resource, demand: BundleDemand) -> Summary:
     )
 
 
+def _part_row(book: Resource, bundle_id: str) -> Summary:
+    """Return the row by which the agent of a bundle that is told of elsewhere hears of this book, while it stands."""
+    stream = resource_stream(book.name)
+    some_id = f"{bundle_id}/{name_of(book.name)}"
+    demand = book.bundles.get(bundle_id)
+    if demand is None:
+        ended = book.ended[bundle_id]
+        return Summary("bundle_part", some_id, stream, ended.agent, status=ended.status)
+    return Summary("bundle_part", some_id, stream, demand.agent, parent=stream, status="standing")
+
+
 def bundle_text(quantities: Mapping[str, Decimal]) -> str:
     """Return quantities of resources as one text."""
     return ", ".join(f"{plain(quantity)} {name_of(name)}" for name, quantity in sorted(quantities.items()))
@@ -425,10 +436,10 @@ def _(event: DemandPosted | OfferPosted, book: Resource) -> list[Projected]:
 
 @_resource.register
 def _(event: BundlePosted, book: Resource) -> list[Projected]:
-    own = [_bundle_row(book, book.bundles[event.bundle_id])] if _is_told_here(book, event.bundle_id) else []
+    here = _is_told_here(book, event.bundle_id)
     return [
         _book_row(book),
-        *own,
+        _bundle_row(book, book.bundles[event.bundle_id]) if here else _part_row(book, event.bundle_id),
         _tell_book(book, event.at, resource_stream(book.name), "bundle_posted", event.agent),
     ]
 
@@ -437,20 +448,26 @@ def _(event: BundlePosted, book: Resource) -> list[Projected]:
 def _(event: EntryWithdrawn, book: Resource) -> list[Projected]:
     if event.entry_id.startswith("bun_") and not _is_told_here(book, event.entry_id):
         ended = book.ended[event.entry_id]
-        return [_tell_book(book, event.at, resource_stream(book.name), "entry_withdrawn", ended.agent)]
+        told = _tell_book(book, event.at, resource_stream(book.name), "entry_withdrawn", ended.agent)
+        return [_part_row(book, event.entry_id), told]
     row = _ended_row(book, event.entry_id)
     return [row, _tell_book(book, event.at, resource_stream(book.name), "entry_withdrawn", row.owner)]
 
 
 @_resource.register
 def _(event: EntriesLapsed, book: Resource) -> list[Projected]:
-    told = (
+    elsewhere = [
         entry_id
         for entry_id in event.entry_ids
-        if not entry_id.startswith("bun_") or _is_told_here(book, entry_id)
-    )
-    rows = [_ended_row(book, entry_id) for entry_id in told]
-    return [*rows, *(_tell_book(book, event.at, row.owner, f"{row.kind}_lapsed", MARKET) for row in rows)]
+        if entry_id.startswith("bun_") and not _is_told_here(book, entry_id)
+    ]
+    rows = [_ended_row(book, entry_id) for entry_id in event.entry_ids if entry_id not in elsewhere]
+    parts = [_part_row(book, entry_id) for entry_id in elsewhere]
+    return [
+        *rows,
+        *parts,
+        *(_tell_book(book, event.at, row.owner, f"{row.kind}_lapsed", MARKET) for row in rows),
+    ]
 
 
 @_resource.register
@@ -478,6 +495,8 @@ def _(event: BundlesCleared, book: Resource) -> list[Projected]:
             demand = book.bundles.get(given.bundle_id)
             rows.append(_bundle_row(book, demand) if demand else _ended_row(book, given.bundle_id))
             rows.append(_bundle_receipt(event, given))
+        elif given.bundle_id in book.ended:
+            rows.append(_part_row(book, given.bundle_id))
     for fill in event.suppliers:
         if _is_told_here(book, fill.entry_id):
             entry = entry_of(book, fill.entry_id)

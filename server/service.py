@@ -6,6 +6,7 @@ process changed meanwhile comes back as stale and is decided again on fresh stat
 """
 
 import json
+import random
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
@@ -40,7 +41,8 @@ from server.ports import (
 from server.projection import project
 from server.streams import Streams
 
-_TRIES = 5
+_TRIES = 10
+_PAUSE = 0.002  # seconds, at most, before the third try; twice as long before each after it, up to 64 times
 _ENOUGH = 16  # commands in a batch
 _TRY_EVERY = 4  # batches, between two tries to find more company; twice as many after each
 _TRY_ALONE_EVERY = 64  # that finds none, but not more than this
@@ -318,6 +320,9 @@ class Service:
         tries = 0
         async with self._turn:
             while pending and tries < _TRIES:
+                if tries > 1:  # others are at it too: by chance, so that not all come back at once
+                    pause = _PAUSE * min(2 ** (tries - 2), 64)
+                    await anyio.sleep(random.uniform(0, pause))  # noqa: S311 - it guards no secret
                 left = await self._attempt(pending)
                 tries += len(left) == len(pending)  # a try that settled something does not count
                 pending = left

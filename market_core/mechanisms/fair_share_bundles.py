@@ -64,8 +64,9 @@ def share_bundles(
     weight, the highest of theirs. `divisible`: all owners' dominant shares grow alike; who needs a resource that
     is used up stops, the others go on. Several demands of one owner grow as one, in proportion to their tasks
     (no more than capacity holds); when some of them stop, the others go on as a new sum. `whole`: one task after
-    the other to the owner with the least dominant share, ties in ascending owner, and there to the demand with
-    the least part of its tasks; a demand whose next task does not fit is skipped, the others go on.
+    the other to the owner with the least dominant share, of several to the one that has the least with it, then in
+    ascending owner, and there to the demand with the least part of its tasks; a demand whose next task does not fit
+    is skipped, the others go on.
 
     Under `priority` each level shares what the higher ones left, and its dominant shares are parts of that.
     Weight 0: what the others leave. Demands of one owner for the same bundle count as one, and what it gets is

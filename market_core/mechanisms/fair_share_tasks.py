@@ -20,8 +20,9 @@ _PRECISION = 20
 def fill(kinds: Kinds, capacity: Sequence[int], patience: int | None = None) -> Filled:
     """Return what each kind gets by progressive filling.
 
-    The next task goes to the owner with the least dominant share / weight, ties in order; there to the kind with
-    the least part of its tasks (at most what `capacity` holds alone), ties in order. A kind whose next task does
+    The next task goes to the owner with the least dominant share / weight, of several to the one that has the least
+    with it, then in order; there to the kind with the least part of its tasks (at most what `capacity` holds alone),
+    ties in order. A kind whose next task does
     not fit any more is done; the others go on. `patience`: the steps between two head starts, which makes no
     difference to what each gets. Raises TooLarge after 2,000,000 steps.
     """
@@ -38,7 +39,7 @@ def fill(kinds: Kinds, capacity: Sequence[int], patience: int | None = None) -> 
 
 
 class _Filling:
-    """`heap`: the owners that still grow, by level: dominant share / weight, as an integer."""
+    """`heap`: the owners that still grow, by level (dominant share / weight, as an integer) and by the level after it."""
 
     def __init__(self, kinds: Kinds, capacity: Sequence[int]) -> None:
         self._kinds = kinds
@@ -61,14 +62,15 @@ class _Filling:
             else:
                 self._end(kind)
         self._single = all(len(waiting) <= 1 for waiting in self._waiting)
-        self.heap = [(0, owner) for owner, waiting in enumerate(self._waiting) if waiting]
+        self.heap = [(0, self._then(owner), owner) for owner, waiting in enumerate(self._waiting) if waiting]
+        heapify(self.heap)
 
     def one_by_one(self, steps: int) -> None:
         """Give the next tasks, or find that they do not fit, at most `steps` times."""
         for _ in range(steps):
             if not self.heap:
                 break
-            level, owner = self.heap[0]
+            level, _, owner = self.heap[0]
             waiting = self._waiting[owner]
             kind = waiting[0][1]
             if self._fits(kind):
@@ -82,7 +84,7 @@ class _Filling:
             else:
                 self._end(heappop(waiting)[1])
             if waiting:
-                heapreplace(self.heap, (level, owner))
+                heapreplace(self.heap, (level, self._then(owner), owner))
             else:
                 heappop(self.heap)
 
@@ -93,7 +95,7 @@ class _Filling:
         """
         if not (self._single and self.heap):
             return
-        owners = [owner for _, owner in self.heap]
+        owners = [owner for _, _, owner in self.heap]
         growing = [self._waiting[owner][0][1] for owner in owners]
         floor = self.heap[0][0]
         width = max(map(self._level_of_all, growing)) - floor + 1
@@ -122,7 +124,7 @@ class _Filling:
             if self.tasks[waiting[0][1]] == self._most[waiting[0][1]]:
                 self._end(waiting.pop()[1])
             else:
-                self.heap.append((self._level(owner), owner))
+                self.heap.append((self._level(owner), self._then(owner), owner))
         heapify(self.heap)
 
     def _up_to(self, level: int, growing: Sequence[int]) -> list[int] | None:
@@ -145,6 +147,12 @@ class _Filling:
 
     def _level(self, owner: int) -> int:
         return (self._dominant(self._held[owner]) << self._level_shift) // self._kinds.weights[owner]
+
+    def _then(self, owner: int) -> int:
+        """Return the level of an owner after its next task."""
+        need = self._kinds.per_task[self._waiting[owner][0][1]]
+        held = [one + more for one, more in zip(self._held[owner], need, strict=True)]
+        return (self._dominant(held) << self._level_shift) // self._kinds.weights[owner]
 
     def _dominant(self, amounts: Sequence[int]) -> int:
         return max(amount * unit for amount, unit in zip(amounts, self._unit, strict=True))

@@ -84,7 +84,9 @@ async def _receipts(show: Show) -> dict[str, str]:
         while agent.name not in found:
             for item in await agent.news(10):
                 if item["what"] in ("demand_allocated", "left_out") and item["id"] == RESOURCE:
-                    found[agent.name] = re.sub(r"^your demand was allocated: |^.*; ", "", item["why"])
+                    found[agent.name] = re.sub(
+                        r"^your demand was allocated: |^.*; | \(dem_.*$", "", item["why"]
+                    )
 
     with anyio.fail_after(math.ceil(SECONDS) + 30):
         async with anyio.create_task_group() as tasks:

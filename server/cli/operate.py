@@ -56,6 +56,9 @@ def _add_resource(commands: Commands) -> None:
     )
     parser.add_argument("--payment-rule", choices=("uniform", "mcafee"), help="likewise")
     parser.add_argument(
+        "--bundle-rule", choices=("pay_as_bid", "vcg", "core", "uniform"), help="likewise, for bundles"
+    )
+    parser.add_argument(
         "--every",
         metavar="SECONDS",
         help="clear it by itself every so many seconds, if something was posted since (default: when asked)",
@@ -125,6 +128,7 @@ def run_declare(options: argparse.Namespace) -> int:
             whole=options.whole,
             policy=options.policy,
             payment_rule=options.payment_rule,
+            bundle_rule=options.bundle_rule,
             every=options.every,
             at_quantity=options.at_quantity,
         )
@@ -135,7 +139,11 @@ def run_declare(options: argparse.Namespace) -> int:
     whole = "whole units only" if command.whole else "fractions allowed"
     fixed = "".join(
         f", {name} {value}"
-        for name, value in (("policy", command.policy), ("payment_rule", command.payment_rule))
+        for name, value in (
+            ("policy", command.policy),
+            ("payment_rule", command.payment_rule),
+            ("bundle_rule", command.bundle_rule),
+        )
         if value
     )
     fixed += f", cleared every {command.every} seconds" if command.every is not None else ""

@@ -124,7 +124,8 @@ class MemoryStore:
         return (
             f.summary.parent
             for f in self._summaries.values()
-            if f.summary.kind in ("bid", "demand", "offer") and f.summary.owner == agent
+            if f.summary.kind in ("bid", "demand", "offer", "bundle", "bundle_part")
+            and f.summary.owner == agent
         )
 
     async def posted_after(self, after: int, limit: int) -> Sequence[Posted]:

@@ -167,7 +167,7 @@ class SqliteStore:
         """Return notices above `after`, oldest first, or the newest ones."""
         marks = ", ".join("?" * len(reader.topics))
         mine = f"""topic IN ({marks}) OR topic IN (
-            SELECT parent FROM summaries WHERE owner = ? AND owner != '' AND kind IN ('bid', 'demand', 'offer'))"""
+            SELECT parent FROM summaries WHERE owner = ? AND owner != '' AND kind IN ('bid', 'demand', 'offer', 'bundle', 'bundle_part'))"""
         order = "DESC" if after is None else "ASC"
         rows = await self._rows(
             f"SELECT position, topic, kind, ref, by, body FROM notices WHERE ({mine}) AND position > ? "

@@ -16,10 +16,22 @@ _BECAUSE = {
 }
 
 
+_BECAUSE_BUNDLED = {
+    "rationed": "what was left did not hold more of it",
+    "no_supply": "one of it needs more than is offered",
+    "out_of_price": "its max_payment does not reach what its resources cost",
+}
+
+
+def because_of_bundle(reason: str) -> str:
+    """Return why a demand for a bundle got less than it asked."""
+    return _BECAUSE_BUNDLED.get(reason) or because_of(reason)
+
+
 def because_of(reason: str | None, *, seller: bool = False) -> str:
     """Return why an entry got less than it asked, in words; empty where it did not."""
     if seller and reason == "rationed":
-        return "no more was wanted at this price"
+        return "no more was needed"
     return _BECAUSE.get(reason or "", reason or "")
 
 

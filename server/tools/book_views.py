@@ -82,7 +82,8 @@ def resource_answer(seen: ResourceSeen) -> tuple[answers.ResourceSeen, str]:
     if made.bundles:
         text.append(
             f"Besides, {answers.count(seen.bundled.entries, 'bundle')} of {answers.count(seen.bundled.owners, 'owner')} "
-            f"ask for {plain(seen.bundled.quantity)} of it with other resources: aggregate_demand via bundles serves them."
+            f"want {plain(seen.bundled.quantity)} of it together with {', '.join(seen.bundled_with) or 'nothing else'}: "
+            "aggregate_demand via bundles, with all of these named, serves them."
         )
     text += [
         f"In a pool until {pool['closes_at']}: {pool['quantity']} of {pool['owners']} owners, auction {pool['auction_id']}."

@@ -6,7 +6,7 @@ from market_core.values import plain, resource_of, total
 from server.projection import bundle_text
 from server.service import After
 from server.tools import answers
-from server.tools.book_texts import because_of, book_of
+from server.tools.book_texts import because_of_bundle, book_of
 
 
 def posted_text(states: States, made: answers.BundlePosted) -> str:
@@ -88,7 +88,7 @@ def _text(event: BundlesCleared, made: answers.BundleClearing) -> str:
     gets = answers.table(
         ["gets", "tasks", "of", "pays", "got less because"],
         (
-            [f.agent, f.tasks, bundle_text(f.quantities), f.payment, because_of(f.reason)]
+            [f.agent, f.tasks, bundle_text(f.quantities), f.payment, because_of_bundle(f.reason)]
             for f in event.allocations[: answers.MOST_ROWS]
         ),
     )
@@ -97,7 +97,7 @@ def _text(event: BundlesCleared, made: answers.BundleClearing) -> str:
         ([r["agent"], r["quantity"], r["resource"], r["payment"]] for r in made.suppliers),
     )
     out = "".join(
-        f"\nLeft out: {row.agent}, {row.entry_id}: {because_of(row.reason)}."
+        f"\nLeft out: {row.agent}, {row.entry_id}: {because_of_bundle(row.reason)}."
         for row in event.left_out[: answers.MOST_ROWS]
     )
     cut = made.allocated > len(made.allocations) or made.sold > len(made.suppliers)

@@ -121,14 +121,15 @@ With `via: auction` all free demand of one resource is bought together: it becom
 (`closes_in` seconds; suppliers bid a cost per unit, quantity and tiers, as in any auction for units). Then members,
 quantity, tiers and price are chosen in one solve: the largest surplus at which nobody pays above its own limit. Suppliers
 get exactly what the members pay. `sharing` says who of them saves how much: uniform (one price), proportional (all pay the
-same part of their limit), shapley (what each adds to every group). Members may withdraw until it closes; below `threshold`
+same part of their limit), shapley (the mean of what each adds over all orders of joining, which may be more than alone). Members may withdraw until it closes; below `threshold`
 {owners, quantity}, or where nothing is affordable, it lapses and all demand is in the book as before.
 `request_bundle` posts demand for several resources together ({resource: quantity}, `max_payment` for all of it), all or
 nothing or, with `per_task`, task by task. `aggregate_demand` with `via: bundles` and all their resources serves them from
-the offers, which sell from the lowest asking price: what is worth most together. `payment_rule`: `pay_as_bid` (default:
-your own limit), `vcg` (what your being served costs others: your true worth is the best limit; suppliers may get little),
-`core` (the least at which no group could do better by itself), `uniform` (default where all tasks divide: one price for
-each resource). With `policy: fair` owners' largest shares of any resource grow alike (dominant resource), at one price for
+the offers, which sell from the lowest asking price: what is worth most together. `payment_rule`: `vcg` (default:
+what your being served costs others, so your true worth is the best limit; suppliers may get little), `core` (the least at
+which no group could do better by itself; for some tens of bundles), `pay_as_bid` (your own limit), `uniform` (default
+where all tasks divide: one price for each resource). The operator may fix it for a resource. Where several sellers ask
+the same, what is sold is split between them in proportion. With `policy: fair` owners' largest shares of any resource grow alike (dominant resource), at one price for
 each resource. Plain demand takes no part (a bundle may name one resource), nor do offers with a min_quantity.
 The operator may have a book cleared by itself, every so many seconds or as soon as so much is asked for; get_resource says
 so under `standing`, and shows the last clearings.

@@ -18,7 +18,7 @@ from server.ports import Found, Posted, Query, Reader
 from server.projection import epoch
 from server.tools import answers
 from server.tools.answers import numbers
-from server.tools.book_texts import because_of
+from server.tools.book_texts import because_of, because_of_bundle
 from server.tools.reading import CursorField, auction_row, position
 from server.tools.registry import Call, reading
 
@@ -93,7 +93,7 @@ _NEWS: dict[str, tuple[str, str]] = {
     "bundle_lapsed": ("your demand for a bundle lapsed", "request_bundle posts it again"),
     "offer_sold": ("your offer sold", "get_resource shows what is left of it"),
     "pool_supply": ("your bid supplies a pool", "get_auction shows what you are paid"),
-    "pool_bought": ("your pool has bought", "nothing; what you pay is in your receipt"),
+    "pool_bought": ("your pool has bought", "nothing; demand_allocated says what you pay"),
     "demand_pooled": (
         "your demand is in a pool: one auction for all of it; nobody pays above its limit",
         "nothing; withdraw your demand to leave before it closes. Your owner cannot supply it",
@@ -109,7 +109,7 @@ _NEWS: dict[str, tuple[str, str]] = {
     ),
     "left_out": (
         "your entry was left out of a clearing",
-        "get_resource shows the book; replace it with other bounds",
+        "get_resource shows the book; replace it, or withdraw it and post it with other bounds",
     ),
     "granted": ("the operator granted your owner another priority or weight", "request_resources uses it"),
     "vouched": (
@@ -285,15 +285,22 @@ def _same(item: Posted) -> tuple[str, str, int]:
 
 def _amounts(body: dict[str, Any], *, seller: bool) -> str:
     """Return what a receipt says: quantity, payment, saving, and why it is less than was asked."""
-    because = f"; {because_of(body['reason'], seller=seller)}" if body.get("reason") else ""
+    because = f"; {_because(body, seller=seller)}" if body.get("reason") else ""
     if "quantity" not in body:
         return f": {body['why']}" if body.get("why") else because
     told = f": {body['quantity']} for {body['payment']} credits"
+    of = f" ({body['entry']})" if body.get("entry") else ""
     if body.get("unit_price"):
         told += f" ({body['unit_price']} each)"
     if body.get("saving"):
         told += f", {body['saving']} better than your limit"
-    return told + because
+    return told + of + because
+
+
+def _because(body: dict[str, Any], *, seller: bool) -> str:
+    if body.get("entry", "").startswith("bun_"):
+        return because_of_bundle(body["reason"])
+    return because_of(body["reason"], seller=seller)
 
 
 _TITLES = {

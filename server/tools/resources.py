@@ -29,9 +29,15 @@ def side(seen: SideSeen, mean_limit: Decimal | None = None) -> answers.Side:
 
 def _depth(book: Resource, demand: SideSeen, offers: SideSeen) -> str:
     unit = f" {book.unit}" if book.unit else ""
+    asked = len(book.bundles)
+    bundled = (
+        f"; {answers.count(asked, 'bundle')} with it, which aggregate_demand via bundles serves"
+        if asked
+        else ""
+    )
     return (
         f"The book now: demand {plain(demand.quantity)}{unit} of {answers.count(demand.owners, 'owner')}, "
-        f"offers {plain(offers.quantity)}{unit} of {answers.count(offers.owners, 'owner')}."
+        f"offers {plain(offers.quantity)}{unit} of {answers.count(offers.owners, 'owner')}{bundled}."
     )
 
 
@@ -107,7 +113,8 @@ def offer_resources(ask: OfferResources, after: After) -> tuple[BaseModel, str]:
 def request_bundle(ask: RequestBundle, after: After) -> tuple[BaseModel, str]:
     """Post demand for several resources that you need together, with the most you pay for all of it.
 
-    Use request_resources where one resource is of use alone. Returns demand_id. Changes: it stands in the book of each
+    Use request_resources where one resource is of use alone. What you pay is set by the payment_rule of whoever
+    aggregates (default vcg), never above max_payment. Returns demand_id. Changes: it stands in the book of each
     resource until it is allocated (aggregate_demand via bundles), withdrawn, or needed_by passes.
     """
     event = next(iter(after.decision.events.values()))[0]
@@ -120,6 +127,7 @@ def request_bundle(ask: RequestBundle, after: After) -> tuple[BaseModel, str]:
         weight=None if event.weight == 1 else event.weight,
     )
     limit = f"up to {answers.credits_text(event.max_payment)}" if event.max_payment else "at any price"
+    limit += " each" if event.per_task and event.tasks > 1 else ""
     how = f"each of {answers.count(event.tasks, 'task')}" if event.per_task else "all or nothing"
     text = f"Demand {event.bundle_id}: {bundle_text(event.bundle)} together, {how}, {limit}."
     names = ", ".join(map(name_of, event.bundle))
@@ -175,6 +183,8 @@ def pool_row(pool: events.PoolOpened) -> answers.Object:
         "closes_at": shown(pool.closes_at),
         "quantity": answers.numbers(pool.quantity),
         "owners": pool.owners,
+        "sharing": pool.sharing,
+        "threshold": pool.threshold.model_dump(mode="json", exclude_none=True),
     }
 
 

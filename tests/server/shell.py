@@ -20,7 +20,7 @@ from server.service import After, Answer, Service
 from server.stores.memory import MemoryStore
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
-KINDS = ("auction", "bid", "award", "demand", "offer", "bundle", "resource", "agent")
+KINDS = ("auction", "bid", "award", "demand", "offer", "bundle", "bundle_part", "resource", "agent")
 MOST_CHARACTERS = 25_000
 
 

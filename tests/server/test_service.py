@@ -187,9 +187,9 @@ async def test_who_is_stale_again_and_again_is_told_that_it_is_busy_and_nothing_
         def the_other_is_quicker(n: int):
             return lambda: other.execute(bid(auction_id, f"q{n}"), said)
 
-        store.meddling = [the_other_is_quicker(n) for n in range(5)]
+        store.meddling = [the_other_is_quicker(n) for n in range(10)]
         assert await together(mine, bid(auction_id, "p")) == [Code.BUSY]
-        assert await bidders(mine, auction_id) == {f"q{n}" for n in range(5)}
+        assert await bidders(mine, auction_id) == {f"q{n}" for n in range(10)}
         assert await together(mine, bid(auction_id, "p")) == [bids_in(auction_id)]
         await sound(store)
 

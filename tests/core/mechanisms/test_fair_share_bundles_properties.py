@@ -97,11 +97,19 @@ def next_task(kinds, order, tasks, capacity, weights, done):
     most = {k: min(int(alone(k[1], capacity)), 10**9 if n is None else n) for k, n in kinds.items()}
     able = [k for k in order if k not in done and tasks[k] < most[k]]
 
-    def level(owner):
-        held = [sum(n * k[1][r] for k, n in tasks.items() if k[0] == owner) for r in range(len(capacity))]
+    def level(owner, more):
+        held = [
+            sum(n * k[1][r] for k, n in tasks.items() if k[0] == owner) + more[r]
+            for r in range(len(capacity))
+        ]
         return max(Fraction(h, c) for h, c in zip(held, capacity, strict=True) if c) / weights[owner]
 
-    return min(able, key=lambda k: (level(k[0]), k[0], Fraction(tasks[k], most[k]), k), default=None)
+    nothing = [0] * len(capacity)
+    own = {}  # what each owner's next task would be
+    for k in sorted(able, key=lambda k: (Fraction(tasks[k], most[k]), k)):
+        own.setdefault(k[0], k)
+    order = {owner: (level(owner, nothing), level(owner, k[1]), owner) for owner, k in own.items()}
+    return own[min(order, key=order.__getitem__)] if order else None
 
 
 def one_by_one(demand, capacity):
