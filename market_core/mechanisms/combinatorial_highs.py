@@ -3,9 +3,10 @@
 Its multipliers are taken as they are, and the bound they prove is computed again in whole numbers.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import inf
+from types import MappingProxyType
 from typing import Any
 
 from market_core.mechanisms.combinatorial_program import Program
@@ -109,31 +110,37 @@ class Relaxation:
         return terms * (len(rows.low) + 1) < WHOLE
 
 
+Options = Mapping[str, object]
+"""HiGHS's own, by its names."""
+SOON: Options = {"mip_max_nodes": 20}
+"""To find a good decision among few columns: so far it goes."""
+PROOF: Options = dict.fromkeys(
+    ("mip_heuristic_run_rins", "mip_heuristic_run_rens", "mip_heuristic_run_root_reduced_cost"), False
+)
+"""To prove what is known the best: looking near it for better takes as long again."""
+ROUGH: Options = {"mip_feasibility_tolerance": 1e-6}
+"""To find good decisions sooner: being the best is then proved only about."""
+OTHER: Options = {**PROOF, "mip_heuristic_effort": 0.0, "mip_heuristic_run_feasibility_jump": False}
+"""To see whether there is any: mostly there is none."""
+
+
 def solve(
     model: Program,
     objective: Sequence[int],
     seconds: float | None,
+    options: Options = MappingProxyType({}),
     start: frozenset[int] = frozenset(),
     zero: frozenset[int] = frozenset(),
     one: frozenset[int] = frozenset(),
-    nodes: int | None = None,
-    *,
-    heuristics: bool = True,
-    rough: bool = False,
 ) -> Answer:
-    """Minimise, from `start` if it is not empty, over at most `nodes` nodes, with columns fixed to 0 and to 1.
-
-    `rough`: with a coarser tolerance good solutions are found sooner, but being the best is proved only about.
+    """Minimise, from `start` if it is not empty, with columns fixed to 0 and to 1.
 
     A proposal that breaks a rule in exact numbers is excluded, for good, and the rest searched again.
     """
-    options: dict[str, object] = {} if nodes is None else {"mip_max_nodes": nodes}
-    if rough:
-        options["mip_feasibility_tolerance"] = 1e-6
-    if not heuristics:
-        options |= {"mip_heuristic_effort": 0.0, "mip_heuristic_run_feasibility_jump": False}
+    if start:  # then there is no need to jump to one
+        options = {**options, "mip_heuristic_run_feasibility_jump": False}
     while True:
-        answer = _solved(model, objective, seconds, start, zero, one, options)
+        answer = _solved(model, objective, seconds, options, start, zero, one)
         if answer.ones is None:
             return answer
         chosen = model.chosen(answer.ones)
@@ -146,10 +153,10 @@ def _solved(
     model: Program,
     objective: Sequence[int],
     seconds: float | None,
+    options: Options,
     start: frozenset[int],
     zero: frozenset[int],
     one: frozenset[int],
-    options: dict[str, object],
 ) -> Answer:
     columns = [column for column in range(model.width) if column not in zero]
     if not columns:  # which HiGHS calls empty, whatever the rows ask

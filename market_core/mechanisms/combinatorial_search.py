@@ -25,9 +25,9 @@ def best(part: Part, seconds: float | None, *, ties: bool = True) -> Found:
     loose = _share_apart(part)
     if loose is not None:
         with suppress(Infeasible):  # the limits that conflict are named below
-            whole = best(loose, seconds, ties=ties)
-            if part.allows(whole.chosen):
-                return whole
+            easy = best(loose, seconds, ties=ties)
+            if part.allows(easy.chosen):
+                return easy
     founds = []
     for piece in pieces(cleaned(part, across=True), by_bidder=part.exclusive):
         found = _solve(piece, seconds)

@@ -11,7 +11,16 @@ from math import ceil, gcd, lcm
 
 from market_core.mechanisms import combinatorial_table as table
 from market_core.mechanisms.combinatorial_clean import pieces, within
-from market_core.mechanisms.combinatorial_highs import Bound, Relaxation, solve, split
+from market_core.mechanisms.combinatorial_highs import (
+    PROOF,
+    ROUGH,
+    SOON,
+    Bound,
+    Options,
+    Relaxation,
+    solve,
+    split,
+)
 from market_core.mechanisms.combinatorial_part import Found, Option, Part, union
 from market_core.mechanisms.combinatorial_program import Program
 from market_core.mechanisms.combinatorial_round import mended, rounded
@@ -22,8 +31,6 @@ CORE = 60
 """So many columns and 2 for each lot, those with the least reduced costs, are searched first."""
 FEW = 3
 """That search is worth while where there are so many times as many columns."""
-NODES = 20
-"""So far it goes."""
 WIDE = 1_000
 """Among more columns a good decision is looked for first, then the proof that it is the best."""
 MOST_CELLS = 1 << 22
@@ -192,7 +199,7 @@ class _Search:
         if FEW * few > self.model.width or (self.known is not None and (self.shut or room >= self._room)):
             return None
         seconds, rest = split(self.seconds)
-        answer = self._solved(self.bound.beyond(room), frozenset(), seconds, NODES)
+        answer = self._solved(self.bound.beyond(room), frozenset(), seconds, SOON)
         self.seconds = rest
         # Whatever is left out makes a decision dearer than the room allows.
         if answer.finished and self.exact and self._room <= room:
@@ -203,12 +210,12 @@ class _Search:
         zero, one = self._fixed()
         if self.model.width - len(zero) > WIDE:
             for_proof, for_decision = split(self.seconds)
-            answer = self._solved(zero, one, for_decision, None, rough=True)
+            answer = self._solved(zero, one, for_decision, ROUGH)
             if answer.finished:
                 self.seconds = for_proof
-                answer = self._solved(*self._fixed(), self.seconds, None)
+                answer = self._solved(*self._fixed(), self.seconds, PROOF)
         else:
-            answer = self._solved(zero, one, self.seconds, None)
+            answer = self._solved(zero, one, self.seconds, PROOF)
         if self.known is None:
             if answer.infeasible:
                 return None
@@ -233,13 +240,11 @@ class _Search:
         zero: frozenset[int],
         one: frozenset[int],
         seconds: float | None,
-        nodes: int | None,
-        *,
-        rough: bool = False,
+        options: Options,
     ) -> Answer:
         """Ask HiGHS and learn what it finds; it has not finished if that is not the best known."""
         start = frozenset[int]() if self.known is None else self.model.columns(self.known)
-        answer = solve(self.model, self.objective, seconds, start, zero | self.shut, one, nodes, rough=rough)
+        answer = solve(self.model, self.objective, seconds, options, start, zero | self.shut, one)
         best = answer.ones is not None and self._learn(self.model.chosen(answer.ones))
         return replace(answer, finished=answer.finished and best)
 

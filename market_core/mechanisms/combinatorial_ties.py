@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from market_core.mechanisms import combinatorial_table as table
 from market_core.mechanisms.combinatorial_clean import pieces, within
-from market_core.mechanisms.combinatorial_highs import solve
+from market_core.mechanisms.combinatorial_highs import OTHER, solve
 from market_core.mechanisms.combinatorial_part import Found, Option, Part, tie_order, union
 from market_core.mechanisms.combinatorial_program import Program
 from market_core.mechanisms.combinatorial_solver import whole
@@ -83,7 +83,7 @@ def _by_solver(part: Part, found: Found, seconds: float | None) -> Found:
     while True:
         model.exclude(picked.chosen)
         model.rows.add(range(len(weights)), weights, None, tie_order(found.chosen)[0])
-        answer = solve(model, objective, seconds, heuristics=False)  # mostly there is none
+        answer = solve(model, objective, seconds, OTHER)
         if answer.ones is None:
             return replace(found, settled=answer.infeasible)
         chosen = model.chosen(answer.ones)
