@@ -35,7 +35,8 @@ class Agent:
     `name`: its id, the end of its stream's name. `running` is the work won that is neither delivered nor reported on,
     by auction; `limits` says since when it has taken how much work at a time; `last` are the latest reports on it, as
     they stand; `own` counts them all. The stream of an owner's name also holds what belongs to the owner: `granted`, what
-    the operator gave to its demand, `vouched`, whether it knows the owner, and `family`, the outcomes of all its ids.
+    the operator gave to its demand, `vouched`, whether it knows the owner, `exploring`, work not reported on that was won by a bonus for exploring, and
+    `family`, the outcomes of all its ids.
     """
 
     name: str = ""
@@ -45,6 +46,7 @@ class Agent:
     limits: list[tuple[datetime, int | None]] = field(default_factory=list)
     granted: Granted | None = None
     vouched: bool = False
+    exploring: set[str] = field(default_factory=set)  # auctions
     own: Ledger = field(default_factory=Ledger)
     family: Ledger = field(default_factory=Ledger)
     disputed: set[str] = field(default_factory=set)  # of `last`
@@ -133,6 +135,10 @@ def _happened(agent: Agent, event: Happened) -> None:
         _count(agent.own, event)
     if owner_of(whose) == agent.name:
         _count(agent.family, event)
+        if isinstance(event, WorkWon) and event.explored:
+            agent.exploring.add(event.auction_id)
+        elif isinstance(event, OutcomeReported):
+            agent.exploring.discard(event.auction_id)
 
 
 def _own(agent: Agent, event: Happened) -> None:

@@ -12,6 +12,7 @@ from market_core.events import (
     AuctionCancelled,
     AuctionClosed,
     AuctionCreated,
+    Basis,
     BidSubmitted,
     BidWithdrawn,
     DeadlineExtended,
@@ -23,6 +24,7 @@ from market_core.events import (
     WorkDelivered,
     WorkOverdue,
 )
+from market_core.expecting import rescored
 from market_core.facts import Facts
 from market_core.lifecycle import AuctionStatus
 from market_core.rejections import Code, Rejection
@@ -47,6 +49,7 @@ class Auction:
 
     By provider: `outcomes` as they stand, `reported_at` when each was first reported, `deliveries`, `disputes` that
     are open, `settled` those that ended and whether the outcome counts; `overdue` winners were told so.
+    `basis`: what the award rests on besides the bids, or is to rest on where it is being decided.
     """
 
     created: AuctionCreated | None = None
@@ -57,6 +60,7 @@ class Auction:
     slot_of: dict[str, str] = field(default_factory=dict)
     withdrawn: set[str] = field(default_factory=set)
     award: AuctionAwarded | None = None
+    basis: Basis | None = None
     further: list[AuctionAwarded] = field(default_factory=list)
     outcomes: dict[str, OutcomeReported] = field(default_factory=dict)
     reported_at: dict[str, datetime] = field(default_factory=dict)
@@ -129,8 +133,12 @@ def deadline_passed(auction: Auction, now: datetime) -> bool:
 
 
 def binding(auction: Auction, now: datetime) -> list[BidSubmitted]:
-    """Return the standing bids that bind at `now`: those whose validity is not over."""
-    return [bid for bid in auction.bids.values() if bid.valid_until is None or bid.valid_until > now]
+    """Return the standing bids that bind at `now`: those whose validity is not over.
+
+    Where the decision rests on more than the bids (`basis`), they have the scores that follow from it.
+    """
+    bids = [bid for bid in auction.bids.values() if bid.valid_until is None or bid.valid_until > now]
+    return bids if auction.basis is None else rescored(bids, auction.terms, auction.basis)
 
 
 def invited_bids(auction: Auction, now: datetime) -> int:
@@ -182,6 +190,7 @@ def _awarded(auction: Auction, event: AuctionAwarded) -> None:
         auction.further.append(event)
         return
     auction.status, auction.award = ("awarded" if event.winners else "unsold"), event
+    auction.basis = event.basis
 
 
 def _delivered(auction: Auction, event: WorkDelivered) -> None:
@@ -209,6 +218,7 @@ def _settled(auction: Auction, event: OutcomeSettled) -> None:
         success=event.success,
         actual_time=event.actual_time,
         quality=event.quality,
+        adjustment=event.adjustment,
     )
 
 

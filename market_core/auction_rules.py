@@ -89,6 +89,7 @@ def _(command: CreateAuction, auction: Auction, facts: Facts) -> list[Event]:
             command.constraints,
             command.if_unproved,
             command.priority,
+            min_reliability=command.min_reliability,
         )
     ]
 
@@ -154,7 +155,7 @@ def _bid(command: SubmitBid, auction: Auction, facts: Facts, provider: Agent) ->
     standing = auction.bids.get(slot(command.agent, command.lots))
     valid_until = deadline(None, command.valid_for, facts, "", "valid_for")
     units = sold(command, terms)
-    attributes = eligible_attributes(command, terms, provider)
+    attributes = eligible_attributes(command, terms, provider, facts.now)
     score = bid_score(command, terms, attributes)
     if terms.format == "open" and standing is not None:
         _check_improves(score, standing, terms)
@@ -176,6 +177,7 @@ def _bid(command: SubmitBid, auction: Auction, facts: Facts, provider: Agent) ->
         units=units,
         lots=tuple(sorted(command.lots)),
         at_most=command.at_most,
+        confidence=command.confidence,
     )
 
 

@@ -123,6 +123,7 @@ def awarded(auction: Auction, facts: Facts) -> AuctionAwarded:
         made.unbought_lots,
         made.proof,
         grace=facts.windows.grace,
+        basis=auction.basis,
     )
 
 
@@ -171,7 +172,8 @@ def threshold(auction: Auction, bid: BidSubmitted) -> Decimal | None:
     bids = binding(auction, decided.at)
     if not sets.are_few(auction.terms, bids):
         return None
-    return sets.threshold(sets.question(auction.terms, bids, "pay_as_bid"), bids.index(bid))
+    place = next(i for i, other in enumerate(bids) if other.bid_id == bid.bid_id)
+    return sets.threshold(sets.question(auction.terms, bids, "pay_as_bid"), place)
 
 
 def final_ranking(auction: Auction) -> tuple[BidSubmitted, ...]:

@@ -58,6 +58,7 @@ from market_core.values import (
     Name,
     ObjectId,
     PositiveMoney,
+    PositiveShare,
     Quantity,
     Share,
     ShortText,
@@ -76,16 +77,14 @@ class Command(Model):
 class CreateAuction(Command):
     """Post a task as a reverse auction."""
 
-    task: Annotated[TaskText, Field(description="what is bought, one line, at most 200 characters")]
-    description: Annotated[
-        LongText, Field(description="details and acceptance criteria, at most 4,000 characters")
-    ] = ""
+    task: Annotated[TaskText, Field(description="what is bought, one line")]
+    description: Annotated[LongText, Field(description="details and acceptance criteria")] = ""
     requirements: Annotated[Requirements, AfterValidator(short_enough), Field(description="who may bid")] = (
         Requirements()
     )
     max_price: Annotated[
         PositiveMoney | None,
-        Field(description="the most you pay, credits, per unit where quantity > 1; dearer bids are refused"),
+        Field(description="the most you pay, credits; dearer bids are refused"),
     ] = None
     quantity: Annotated[
         Units,
@@ -98,7 +97,7 @@ class CreateAuction(Command):
         Field(
             strict=False,
             max_length=MOST_LOTS,
-            description="[{id, max_price}]: parts that different bidders may win; bids are for sets of them",
+            description="parts that different bidders may win; bids are for sets of them",
         ),
     ] = ()
     bids_combine: Annotated[
@@ -107,7 +106,7 @@ class CreateAuction(Command):
     ] = "xor"
     constraints: Annotated[
         Constraints,
-        Field(description="of quantity or lots: {max_winners, min_winners, max_share, max_spend_share}"),
+        Field(description="of quantity or lots"),
     ] = NO_CONSTRAINTS
     payment_rule: Annotated[
         PaymentRule,
@@ -128,12 +127,8 @@ class CreateAuction(Command):
             "dutch: the offer rises by schedule until a provider takes it"
         ),
     ] = "sealed"
-    extension: Annotated[
-        Extension | None, Field(description="open only: {by, within, min_decrement}; needs a deadline")
-    ] = None
-    schedule: Annotated[
-        Schedule | None, Field(description="dutch only: {start, step, every}; rises to max_price")
-    ] = None
+    extension: Annotated[Extension | None, Field(description="open only; needs a deadline")] = None
+    schedule: Annotated[Schedule | None, Field(description="dutch only; rises to max_price")] = None
     scoring: Annotated[
         Scoring,
         AfterValidator(short_enough),
@@ -141,26 +136,27 @@ class CreateAuction(Command):
             description="weights in credits (per unit; per bid with lots); the lowest score wins. Default: cost only"
         ),
     ] = Scoring()
+    min_reliability: Annotated[
+        PositiveShare | None,
+        Field(description="0 to 1: only bidders whose chance of success is above it, 95 % sure"),
+    ] = None
     closes_in: Annotated[
         Duration | None, Field(description="seconds until bidding ends. Default: when you say")
     ] = None
-    closes_at: Annotated[
-        Instant | None, Field(description="or the moment, ISO 8601 with zone: 2026-11-23T12:00:00Z")
-    ] = None
+    closes_at: Annotated[Instant | None, Field(description="or the moment: 2026-11-23T12:00:00Z")] = None
     invite: Annotated[AgentIds, Field(description="only these agents may bid. Default: everybody")] = ()
     reveal: Annotated[
         Reveal,
         Field(description="threshold: losers always learn the cost below which they would have won"),
     ] = "payments"
-    priority: Annotated[
-        Priority, Field(description="which of several comes first in award with together_with; higher first")
-    ] = 0
+    priority: Annotated[Priority, Field(description="higher comes first in award with together_with")] = 0
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         if self.closes_in is not None and self.closes_at is not None:
             raise ValueError("give closes_in or closes_at, not both")
         self._fits_its_format()
+        self._fits_what_is_learned()
         self._fits_what_is_bought()
         self._fits_its_rule()
         return self
@@ -176,6 +172,27 @@ class CreateAuction(Command):
             raise wrong("format", "must be sealed with quantity or lots: a rank among sets would mislead")
         if self.format == "dutch":
             self._fits_dutch()
+
+    def _fits_what_is_learned(self) -> None:
+        weights = self.scoring
+        several = bool(self.lots) or self.quantity > 1
+        if weights.use_track_record:
+            if not (weights.time_price or weights.quality_price or weights.failure_price):
+                raise wrong("scoring.use_track_record", "needs a time_price, quality_price or failure_price")
+            if self.format != "sealed":
+                raise wrong(
+                    "scoring.use_track_record", "is for sealed auctions: a rank by claims would mislead"
+                )
+        elif weights.explore:
+            raise wrong("scoring.explore", "needs use_track_record: true")
+        if weights.failure_price and not (weights.use_track_record or weights.settle_confidence):
+            raise wrong("scoring.failure_price", "needs use_track_record: true, or settle_confidence")
+        if weights.explore and (several or weights.settle_confidence):
+            raise wrong("scoring.explore", "is for one winner, and not with settle_confidence")
+        if weights.settle_confidence > weights.failure_price:
+            raise wrong("scoring.settle_confidence", "must be at most failure_price")
+        if weights.settle_confidence and (several or self.payment_rule == "vcg"):
+            raise wrong("scoring.settle_confidence", "is for one winner, with pay_as_bid or second_price")
 
     def _fits_dutch(self) -> None:
         if self.max_price is None:
@@ -251,6 +268,7 @@ class SubmitBid(Command):
     at_least: Annotated[Money | None, Field(description="least to take")] = None
     estimated_time: Annotated[Duration | None, Field(description="seconds; required if priced")] = None
     quality: Annotated[Share | None, Field(description="0 to 1; required if priced")] = None
+    confidence: Annotated[Share | None, Field(description="0 to 1: your chance of success")] = None
     attributes: Annotated[
         Attributes,
         Field(description="{name: value}; your card's are the default"),

@@ -1,16 +1,21 @@
 """Which bids an auction takes, and what they score: yes or no at submission, then a number in credits."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from itertools import pairwise
 
 from market_core.agent import Agent
 from market_core.commands import SubmitBid
 from market_core.events import Attributes, AuctionCreated, BidSubmitted, UnitTerms
-from market_core.mechanisms import scoring
+from market_core.ledger import seconds_of
+from market_core.mechanisms import confidence, scoring
+from market_core.mechanisms.reliability import success_at_least
+from market_core.mechanisms.track_record import LARGEST_TIME_RATIO
 from market_core.rejections import Code, Rejection
-from market_core.terms import Condition
-from market_core.values import MICRO, TOTAL_LIMIT, from_micros, half_even, micros, plain, total
+from market_core.terms import Condition, Scoring
+from market_core.values import MICRO, TOTAL_LIMIT, from_micros, half_even, micros, owner_of, plain, total
 
 MOST_TIMES = 10
 """So many times what is asked a bid may make the buyer take, with a minimum or a tier."""
@@ -18,16 +23,22 @@ SCORE_LIMIT = Decimal(100_000_000_000)
 """Scores stay below this, so that a cost and two scores together stay below the limit of totals."""
 
 
-def eligible_attributes(command: SubmitBid, terms: AuctionCreated, provider: Agent) -> Attributes:
+def eligible_attributes(
+    command: SubmitBid, terms: AuctionCreated, provider: Agent, now: datetime
+) -> Attributes:
     """Return the attributes that a bid rests on: its own, before those of the card that the auction asks for.
 
     Raises the Rejection that applies first where the bid is not eligible.
     """
     attributes = _with_the_card(command, terms, provider) if terms.asks_of_card else command.attributes
+    if terms.min_reliability is not None:
+        _check_reliable(terms, terms.min_reliability, provider, now)
     if terms.scoring.time_price and command.estimated_time is None:
         raise Rejection(Code.ESTIMATED_TIME_REQUIRED)
     if terms.scoring.quality_price and command.quality is None:
         raise Rejection(Code.QUALITY_REQUIRED)
+    if terms.scoring.settle_confidence and command.confidence is None:
+        raise Rejection(Code.CONFIDENCE_REQUIRED)
     assert command.cost is not None  # a take has got the offer as its cost
     dearest = max(command.cost, *(tier.cost for tier in command.tiers)) if command.tiers else command.cost
     most = _most(command, terms)
@@ -36,6 +47,15 @@ def eligible_attributes(command: SubmitBid, terms: AuctionCreated, provider: Age
     if dearest * _most_units(command, terms) >= TOTAL_LIMIT:
         raise Rejection(Code.TOTAL_OUT_OF_RANGE, limit=f"{TOTAL_LIMIT:,}")
     return attributes
+
+
+def _check_reliable(terms: AuctionCreated, asked: Decimal, provider: Agent, now: datetime) -> None:
+    """The buyer's own outcomes count in full: it does not deceive itself. Of several capabilities the worst counts."""
+    names: Sequence[str | None] = terms.requirements.capabilities or (None,)
+    moment, buyer = seconds_of(now), owner_of(terms.buyer)
+    low = min(success_at_least(provider.record, moment, name, viewer=buyer) for name in names)
+    if low < micros(asked):
+        raise Rejection(Code.BELOW_MIN_RELIABILITY, asked=plain(asked), low=plain(from_micros(low)))
 
 
 def _with_the_card(command: SubmitBid, terms: AuctionCreated, provider: Agent) -> Attributes:
@@ -139,7 +159,7 @@ def bid_score(command: SubmitBid, terms: AuctionCreated, attributes: Attributes)
     weights = terms.scoring
     assert command.cost is not None  # as above
     score = command.cost
-    if weights.time_price or weights.quality_price or weights.attribute_bonus:
+    if weights != Scoring():
         score = from_micros(
             scoring.score(
                 micros(command.cost),
@@ -147,15 +167,34 @@ def bid_score(command: SubmitBid, terms: AuctionCreated, attributes: Attributes)
                 time_price=micros(weights.time_price),
                 quality=micros(command.quality) if command.quality else 0,
                 quality_price=micros(weights.quality_price),
-                bonus=_bonus(terms, attributes),
+                bonus=bonus_of(terms, attributes),
+                risk=_risk(weights, command.confidence),
             )
         )
+    if weights.use_track_record:
+        _check_worst(command, weights, _most_units(command, terms))
     if abs(score) * _most_units(command, terms) >= SCORE_LIMIT:
         raise Rejection(Code.SCORE_OUT_OF_RANGE)
     return score
 
 
-def _bonus(terms: AuctionCreated, attributes: Attributes) -> int:
+def _risk(weights: Scoring, said: Decimal | None) -> int:
+    """Return what a failure costs on average, by what the bidder says of its chance; nothing where that is not settled."""
+    if not weights.settle_confidence or said is None:
+        return 0
+    return confidence.risk(micros(said), micros(weights.failure_price), micros(weights.settle_confidence))
+
+
+def _check_worst(command: SubmitBid, weights: Scoring, units: int) -> None:
+    """A record may make the time claimed as many times longer as a record counts at most."""
+    longest = (command.estimated_time or Decimal(0)) * LARGEST_TIME_RATIO
+    worst = micros(weights.time_price) * micros(longest) + (micros(weights.failure_price) + MICRO) * MICRO
+    if worst * units >= micros(SCORE_LIMIT) * MICRO:
+        raise Rejection(Code.SCORE_OUT_OF_RANGE)
+
+
+def bonus_of(terms: AuctionCreated, attributes: Attributes) -> int:
+    """Return what the attributes of a bid take off its score, in micro-credits."""
     return sum(
         micros(row.bonus)
         for row in terms.scoring.attribute_bonus
@@ -165,11 +204,12 @@ def _bonus(terms: AuctionCreated, attributes: Attributes) -> int:
 
 @dataclass(frozen=True, slots=True)
 class ScoreParts:
-    """What a score adds to the cost for time, and takes off for quality and attributes, in credits."""
+    """What a score adds to the cost for time and failure, and takes off for quality and attributes, in credits."""
 
     time: Decimal
     quality: Decimal
     bonus: Decimal
+    failure: Decimal
 
 
 def score_parts(bid: BidSubmitted, terms: AuctionCreated) -> ScoreParts:
@@ -182,5 +222,6 @@ def score_parts(bid: BidSubmitted, terms: AuctionCreated) -> ScoreParts:
     return ScoreParts(
         product(weights.time_price, bid.estimated_time),
         product(weights.quality_price, bid.quality),
-        from_micros(_bonus(terms, bid.attributes)),
+        from_micros(bonus_of(terms, bid.attributes)),
+        from_micros(half_even(_risk(weights, bid.confidence), MICRO)),
     )

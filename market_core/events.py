@@ -67,6 +67,7 @@ class AuctionCreated:
     priority: int = 0
     pool: str = ""
     excluded: tuple[str, ...] = ()
+    min_reliability: Decimal | None = None
 
     @property
     def mechanism(self) -> Literal["single", "units", "lots", "dutch"]:
@@ -81,9 +82,10 @@ class AuctionCreated:
 
     @property
     def asks_of_card(self) -> bool:
-        """Whether it looks at what stands on a bidder's card: capabilities, or attributes."""
+        """Whether it looks at what stands on a bidder's card, capabilities or attributes, or at its record."""
         asked = self.requirements
-        return bool(asked.capabilities or asked.attributes or self.scoring.attribute_bonus)
+        of_card = asked.capabilities or asked.attributes or self.scoring.attribute_bonus
+        return bool(of_card or self.min_reliability)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,7 @@ class BidSubmitted:
     units: UnitTerms | None = None
     lots: tuple[str, ...] = ()
     at_most: int | None = None
+    confidence: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +189,34 @@ class Together:
 
 
 @dataclass(frozen=True, slots=True)
+class Expected:
+    """What a record lets one expect of an agent: chance of success, time / estimated, quality / promised.
+
+    `bonus`: credits taken off its score for exploring; `newcomer`: its owner has too short a record to be more than
+    the prior's 20th percentile.
+    """
+
+    agent: str
+    success: Decimal
+    time_ratio: Decimal
+    quality_ratio: Decimal
+    bonus: Decimal = Decimal(0)
+    newcomer: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What a decision rests on besides the bids: its scores are made of these numbers and of what the bids claim.
+
+    `typical` is what is expected of the capability's mean (its `agent` is empty).
+    """
+
+    mechanism: str
+    expected: tuple[Expected, ...]
+    typical: Expected | None
+
+
+@dataclass(frozen=True, slots=True)
 class AuctionAwarded:
     """The decision. Without winners the auction is unsold.
 
@@ -209,11 +240,15 @@ class AuctionAwarded:
     together: Together | None = None
     instead_of: str = ""
     grace: Decimal | None = None
+    basis: Basis | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class WorkWon:
-    """An agent won something in an auction: in its own record, where it counts as running until its outcome is reported."""
+    """An agent won something in an auction: in its own record, where it counts as running until its outcome is reported.
+
+    `explored`: its score had a bonus for exploring.
+    """
 
     at: datetime
     auction_id: str
@@ -222,6 +257,7 @@ class WorkWon:
     payment: Decimal
     estimated_time: Decimal | None
     capabilities: tuple[str, ...]
+    explored: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +288,8 @@ class OutcomeReported:
     """How the awarded work went, as the buyer says; stands in the auction and in the record of provider and owner.
 
     A later one for the same work takes its place, until `amend_until`; the provider may dispute it until
-    `dispute_until`. `confidence` is what the bid said of its chance of success.
+    `dispute_until`. `confidence` is what the bid said of its chance of success; `adjustment` what the outcome adds to the
+    payment, in credits, where confidence is settled.
     """
 
     at: datetime
@@ -271,6 +308,7 @@ class OutcomeReported:
     confidence: Decimal | None = None
     amend_until: datetime | None = None
     dispute_until: datetime | None = None
+    adjustment: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,6 +338,27 @@ class OutcomeSettled:
     success: bool
     actual_time: Decimal | None
     quality: Decimal | None
+    adjustment: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerObserved:
+    """What the record of an owner in a capability weighs, as `track_record.Sums`, since it last changed."""
+
+    at: datetime
+    capability: str
+    owner: str
+    sums: tuple[Decimal, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PriorLearned:
+    """What the records of so many `owners` say of the next provider of a capability: the numbers of `reliability.Prior`."""
+
+    at: datetime
+    capability: str
+    owners: int
+    numbers: tuple[Decimal, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -572,6 +631,8 @@ Event = (
     | OutcomeReported
     | OutcomeDisputed
     | OutcomeSettled
+    | OwnerObserved
+    | PriorLearned
     | AgentRegistered
     | Granted
     | Vouched

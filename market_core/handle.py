@@ -1,23 +1,27 @@
 """One command over the streams that it touches: the only place that composes several streams.
 
 `streams` says what to load, `handle` what happens. Both are pure; `Market` and the server's service call
-them, and neither composes on its own. A stream is named `auction/ID`, `resource/NAME` or `agent/ID`.
+them, and neither composes on its own. A stream is named `auction/ID`, `resource/NAME`, `agent/ID` or `capability/NAME`.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import NamedTuple
 
 from market_core import agent as agents
 from market_core import auction as auctions
-from market_core import auction_rules, bundling, outcomes, pools, together
+from market_core import auction_rules, bundling, expecting, outcomes, pools, together
 from market_core import book as books
+from market_core import capability as capabilities
+from market_core import ledger as ledgers
 from market_core import resource as resources
 from market_core.agent import Agent
-from market_core.auction import Auction
+from market_core.auction import Auction, binding
 from market_core.book import BundleDemand, Resource
+from market_core.capability import Capability
 from market_core.commands import (
     AggregateDemand,
     AnyCommand,
@@ -44,13 +48,14 @@ from market_core.events import (
     Event,
     ResourceCleared,
     Winner,
+    WorkDelivered,
     WorkWon,
 )
 from market_core.facts import Facts
 from market_core.rejections import Code, Rejection, first
 from market_core.values import auction_of, name_of, owner_of, resource_of, total
 
-State = Auction | Resource | Agent
+State = Auction | Resource | Agent | Capability
 States = Mapping[str, State]
 
 _NOBODY = Agent()
@@ -80,6 +85,11 @@ def agent_stream(agent_id: str) -> str:
     return f"agent/{agent_id}"
 
 
+def capability_stream(name: str) -> str:
+    """Return the stream of a capability, by its normalised name."""
+    return f"capability/{name}"
+
+
 def new_state(stream: str) -> State:
     """Return the state of a stream without events."""
     match stream.partition("/")[0]:
@@ -89,6 +99,8 @@ def new_state(stream: str) -> State:
             return Resource()
         case "agent":
             return Agent(stream.partition("/")[2])
+        case "capability":
+            return Capability()
     raise ValueError(f"no such kind of stream: {stream}")
 
 
@@ -101,6 +113,8 @@ def evolve(state: State, event: Event) -> State:
             return books.evolve(state, event)
         case Agent():
             return agents.evolve(state, event)
+        case Capability():
+            return capabilities.evolve(state, event)
 
 
 def streams(command: AnyCommand, found: States, facts: Facts) -> tuple[str, ...]:
@@ -157,12 +171,42 @@ def _award_streams(command: AwardAuction, found: States, facts: Facts) -> tuple[
     if len(auctions) < len(names):
         return names
     agents: tuple[str, ...] = ()
+    read = () if command.instead_of else tuple(dict.fromkeys(_rests_on(auctions, facts.now)))
+    if not found.keys() >= set(read):
+        return (*names, *read)
     if len(names) > 1:
         agents = together.bidders(auctions, facts.now)
     else:
         with suppress(Rejection):  # it is raised where the award is handled
-            agents = tuple(winner.agent for winner in _winners(_decided(auctions[0], command, facts)))
-    return (*names, *dict.fromkeys(stream for agent in agents for stream in _record_streams(agent)))
+            agents = tuple(winner.agent for winner in _winners(_decided(found, auctions[0], command, facts)))
+    won = (stream for agent in agents for stream in _record_streams(agent))
+    return tuple(dict.fromkeys((*names, *read, *won)))
+
+
+def _rests_on(auctions: Iterable[Auction], now: datetime) -> Iterable[str]:
+    """The streams that scores rest on, where an auction goes by track records."""
+    for auction in auctions:
+        if auction.created is not None and auction.terms.scoring.use_track_record:
+            for bid in binding(auction, now):
+                yield from _record_streams(bid.bidder)
+            yield from map(capability_stream, auction.terms.requirements.capabilities)
+
+
+def rests_on(auctions: Iterable[Auction], now: datetime) -> tuple[str, ...]:
+    """Return the streams that `based` reads beside the auctions."""
+    return tuple(dict.fromkeys(_rests_on(auctions, now)))
+
+
+def based(states: States, auction: Auction, now: datetime) -> Auction:
+    """Return an auction with what its scores rest on, where it goes by track records: those of when its bidding was over."""
+    if auction.created is None or not auction.terms.scoring.use_track_record or auction.award is not None:
+        return auction
+    found = {name.partition("/")[2]: s for name, s in states.items() if isinstance(s, Agent)}
+    known = {name: states.get(capability_stream(name)) for name in auction.terms.requirements.capabilities}
+    priors = {name: state.prior for name, state in known.items() if isinstance(state, Capability)}
+    moment = ledgers.seconds_of(together.closed_at([auction], now))
+    rests = expecting.basis(auction.terms, binding(auction, now), found, priors, moment)
+    return replace(auction, basis=rests, prepared=None, final=None)
 
 
 def _record_streams(agent: str) -> tuple[str, ...]:
@@ -170,11 +214,11 @@ def _record_streams(agent: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((agent_stream(agent), agent_stream(owner_of(agent)))))
 
 
-def _decided(auction: Auction, command: AwardAuction, facts: Facts) -> list[Event]:
+def _decided(states: States, auction: Auction, command: AwardAuction, facts: Facts) -> list[Event]:
     """Return what an award makes of one auction, decided once for the same facts."""
     if auction.prepared is None or auction.prepared[0] is not facts:
         if command.instead_of is None:
-            events = auction_rules.decide(command, auction, facts)
+            events = auction_rules.decide(command, based(states, auction, facts.now), facts)
         else:
             events = [outcomes.award_again(command, auction, facts)]
         auction.prepared = facts, events
@@ -206,7 +250,11 @@ def _report_streams(command: ReportOutcome | SettleDispute, found: States) -> tu
     if isinstance(command, ReportOutcome) and command.success is None:
         named = command.agent
     about = {named} & winners if named else winners
-    return (stream, *(name for provider in about if len(about) == 1 for name in _record_streams(provider)))
+    if len(about) != 1:
+        return (stream,)
+    (provider,) = about
+    asked = map(capability_stream, auction.terms.requirements.capabilities)
+    return (stream, *_record_streams(provider), *asked)
 
 
 def _stream_of(some_id: str) -> str:
@@ -307,11 +355,12 @@ def _award(states: States, command: AwardAuction, facts: Facts) -> Decision:
     auctions = [state for name in names if isinstance(state := states[name], Auction)]
     if len(names) > 1:
         ended = together.ended(auctions, command, facts)
-        decided = together.awarded(auctions, facts, capacity(states, auctions, facts.now))
+        scored = [based(states, auction, facts.now) for auction in auctions]
+        decided = together.awarded(scored, facts, capacity(states, auctions, facts.now))
         made = [closing + award for closing, award in zip(ended, decided, strict=True)]
         guards = tuple(map(agent_stream, together.bidders(auctions, facts.now)))
     else:
-        made = [_decided(auctions[0], command, facts)]
+        made = [_decided(states, auctions[0], command, facts)]
         guards = ()
     events = dict(zip(names, made, strict=True))
     for auction, happened in zip(auctions, made, strict=True):
@@ -346,22 +395,24 @@ def _work_won(auction: Auction, events: Sequence[Event]) -> dict[str, list[Event
     made: dict[str, list[Event]] = {}
     for agent, won in by_agent.items():
         for stream in _record_streams(agent):
-            made.setdefault(stream, []).append(_work(auction.terms, agent, award.at, won))
+            made.setdefault(stream, []).append(_work(auction.terms, agent, award, won))
     return made
 
 
 def _work(
-    terms: AuctionCreated, agent: str, at: datetime, won: Sequence[tuple[Winner, BidSubmitted]]
+    terms: AuctionCreated, agent: str, award: AuctionAwarded, won: Sequence[tuple[Winner, BidSubmitted]]
 ) -> WorkWon:
     times = [bid.estimated_time for _, bid in won if bid.estimated_time is not None]
+    expected = award.basis.expected if award.basis else ()
     return WorkWon(
-        at,
+        award.at,
         terms.auction_id,
         agent,
         terms.buyer,
         total(winner.payment for winner, _ in won),
         max(times, default=None),
         terms.requirements.capabilities,
+        any(one.agent == agent and one.bonus for one in expected),
     )
 
 
@@ -383,7 +434,19 @@ def _report(states: States, command: ReportOutcome | SettleDispute, facts: Facts
     state = states[stream]
     assert isinstance(state, Auction)  # by its stream's name
     event = outcomes.said(command, state, facts)
-    return Decision({name: [event] for name in (stream, *_record_streams(event.provider))})
+    events: dict[str, list[Event]] = {name: [event] for name in (stream, *_record_streams(event.provider))}
+    if isinstance(event, WorkDelivered) or owner_of(event.provider) == owner_of(event.buyer):
+        return Decision(events)
+    owner = states[agent_stream(owner_of(event.provider))]
+    assert isinstance(owner, Agent)  # by its stream's name
+    record = ledgers.after(owner.family, event)
+    for name in state.terms.requirements.capabilities:
+        known = states[capability_stream(name)]
+        assert isinstance(known, Capability)  # likewise
+        events[capability_stream(name)] = capabilities.observe(
+            known, name, owner_of(event.provider), record, facts.now
+        )
+    return Decision(events)
 
 
 def _aggregate(states: States, command: AggregateDemand, facts: Facts) -> Decision:

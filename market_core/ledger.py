@@ -34,6 +34,19 @@ class Ledger:
     left_out: dict[str, bool] = field(default_factory=dict)
 
 
+def after(ledger: Ledger, event: "OutcomeReported | OutcomeDisputed | OutcomeSettled") -> Ledger:
+    """Return what a ledger is after an event, leaving it as it is."""
+    then = replace(ledger, reports=dict(ledger.reports), left_out=dict(ledger.left_out))
+    match event:
+        case OutcomeReported():
+            reported(then, event)
+        case OutcomeDisputed():
+            disputed(then, event)
+        case OutcomeSettled():
+            settled(then, event)
+    return then
+
+
 def won(ledger: Ledger, event: WorkWon) -> None:
     """Count an award."""
     ledger.record = ledger.record.awarded(event.capabilities)

@@ -21,6 +21,7 @@ from market_core.clearings import clear
 from market_core.curves import FEWEST_OWNERS, Step, curve, mean_limit
 from market_core.events import (
     AuctionCreated,
+    Basis,
     BidSubmitted,
     OutcomeReported,
     PoolOpened,
@@ -111,6 +112,7 @@ class AuctionSeen:
     mechanism: str | None
     decided_with: tuple[str, ...] = ()
     work: tuple[WorkSeen, ...] = ()
+    basis: Basis | None = None
 
 
 def see_auction(auction: Auction, viewer: str, now: datetime, first: int = 0) -> AuctionSeen:
@@ -154,6 +156,7 @@ def see_auction(auction: Auction, viewer: str, now: datetime, first: int = 0) ->
         outcomes=tuple(auction.outcomes.values()),
         mechanism=decided.mechanism if decided else None,
         decided_with=decided.together.auctions if decided and decided.together else (),
+        basis=auction.basis if is_buyer else None,
         work=tuple(_work(auction, agent) for agent in dict.fromkeys(w.agent for w in auction.winners)),
     )
 
@@ -173,7 +176,9 @@ def _work(auction: Auction, provider: str) -> WorkSeen:
 def _own(auction: Auction, bid: BidSubmitted, status: AuctionStatus, now: datetime) -> OwnBidSeen:
     terms, position = auction.terms, None
     if auction.award is not None:
-        position = next((i for i, other in enumerate(final_ranking(auction)) if other is bid), None)
+        ranked = final_ranking(auction)
+        position = next((i for i, other in enumerate(ranked) if other.bid_id == bid.bid_id), None)
+        bid = bid if position is None else ranked[position]  # with the score that was used
     elif terms.format == "open" and status == "open":
         position = place(auction, bid) - 1
     threshold = awards.threshold(auction, bid) if position is not None and auction.award else None

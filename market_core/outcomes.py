@@ -24,9 +24,10 @@ from market_core.events import (
 )
 from market_core.facts import Facts
 from market_core.lifecycle import check_move
+from market_core.mechanisms.confidence import settlement
 from market_core.rejections import Code, Rejection
 from market_core.terms import NO_CONSTRAINTS
-from market_core.values import MARKET, micros, owner_of, shown, total
+from market_core.values import MARKET, from_micros, micros, owner_of, shown, total
 
 Said = WorkDelivered | OutcomeReported | OutcomeDisputed | OutcomeSettled
 
@@ -96,10 +97,23 @@ def _reported(command: ReportOutcome, auction: Auction, provider: str, facts: Fa
         estimated_time(bids),
         max(qualities, default=None),
         auction.terms.requirements.capabilities,
-        None,
+        bids[0].confidence if len({bid.confidence for bid in bids}) == 1 else None,
         _later(first, facts.windows.amend_for),
         _later(facts.now, facts.windows.dispute_for),
+        _adjustment(auction, provider, command.success),
     )
+
+
+def _adjustment(auction: Auction, provider: str, success: bool) -> Decimal | None:
+    """Return what an outcome adds to the payment where confidence is settled; nothing between ids of one owner."""
+    weights = auction.terms.scoring
+    if not weights.settle_confidence or owner_of(provider) == owner_of(auction.terms.buyer):
+        return None
+    (winner,) = winners_of(auction, provider)  # there is one, as it is for one winner
+    said = bid_of(auction, winner).confidence
+    assert said is not None  # such an auction takes no other bid
+    prices = micros(weights.failure_price), micros(weights.settle_confidence)
+    return from_micros(settlement(micros(said), success, *prices))
 
 
 def _later(moment: datetime, seconds: Decimal) -> datetime:
@@ -171,6 +185,7 @@ def _settled(
         said.success,
         said.actual_time,
         said.quality,
+        _adjustment(auction, said.provider, said.success) if counts else None,
     )
 
 

@@ -77,8 +77,10 @@ class Code(StrEnum):
     UNKNOWN_LOT = "unknown_lot"
     MISSING_CAPABILITY = "missing_capability"
     MISSING_ATTRIBUTE = "missing_attribute"
+    BELOW_MIN_RELIABILITY = "below_min_reliability"
     ESTIMATED_TIME_REQUIRED = "estimated_time_required"
     QUALITY_REQUIRED = "quality_required"
+    CONFIDENCE_REQUIRED = "confidence_required"
     BID_ABOVE_MAX_PRICE = "bid_above_max_price"
     SCORE_OUT_OF_RANGE = "score_out_of_range"
     BID_NOT_IMPROVED = "bid_not_improved"
@@ -329,6 +331,15 @@ WORDS: Mapping[Code, Words] = {
         "the auction requires attributes that your bid does not meet; they are listed as missing",
         "if they hold, state them in the bid's attributes or once with register_agent; "
         "get_auction shows what is asked",
+    ),
+    Code.BELOW_MIN_RELIABILITY: Words(
+        "the auction takes only bidders whose chance of success is above {asked} with a certainty of 95 %; "
+        "your record says {low}",
+        "get_agent shows your record; outcomes of other auctions raise it",
+    ),
+    Code.CONFIDENCE_REQUIRED: Words(
+        "this auction settles confidence, so a bid must state it",
+        "add confidence from 0 to 1: your true chance of success is best for you",
     ),
     Code.ESTIMATED_TIME_REQUIRED: Words(
         "this auction prices time, so a bid must state it", "add estimated_time in seconds"

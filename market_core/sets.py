@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from decimal import Decimal
 
+from market_core.canonical import canonical, digest
 from market_core.events import AuctionCreated, BidSubmitted, Proof, UnitTerms, Winner
 from market_core.mechanisms import combinatorial, multi_unit, scoring
 from market_core.mechanisms.combinatorial import LotAward, LotBid, LotProblem
@@ -36,6 +37,8 @@ def tie_key(terms: AuctionCreated, bid: BidSubmitted) -> str:
         content["tier_kind"] = bid.units.tier_kind
     if bid.lots:
         content["lots"] = bid.lots
+    if terms.scoring.settle_confidence:
+        content["confidence"] = bid.confidence
     return scoring.tie_key(terms.nonce, terms.auction_id, bid.bidder, content)
 
 
@@ -66,7 +69,11 @@ def question(terms: AuctionCreated, bids: Sequence[BidSubmitted], rule: PaymentR
     assert rule != "second_price"  # CreateAuction offers it for one winner only
     asked: SetRule = rule
     problem = _lots(terms, bids) if terms.lots else _units(terms, bids)
-    return Question(problem, tuple(bid.bid_id for bid in bids), asked, terms.if_unproved == "pay_as_bid")
+    # Scores that rest on records may change between the question and the award: the answer is then to another one.
+    by_record = terms.scoring.use_track_record
+    besides = digest(canonical([bid.score for bid in bids])) if by_record else ""
+    ids = tuple(bid.bid_id for bid in bids)
+    return Question(problem, ids, asked, terms.if_unproved == "pay_as_bid", besides=besides)
 
 
 def _units(terms: AuctionCreated, bids: Sequence[BidSubmitted]) -> UnitProblem:
@@ -97,7 +104,8 @@ def unit_bid(terms: AuctionCreated, bid: BidSubmitted) -> UnitBid:
 def _most_off(terms: AuctionCreated) -> int:
     """Return the most that quality and bonuses take off a unit's score, so that no unit is bought for them alone."""
     weights = terms.scoring
-    return micros(weights.quality_price) + sum(micros(row.bonus) for row in weights.attribute_bonus)
+    bonuses = sum(micros(row.bonus) for row in weights.attribute_bonus)
+    return micros(weights.quality_price) + bonuses
 
 
 def _lots(terms: AuctionCreated, bids: Sequence[BidSubmitted]) -> LotProblem:

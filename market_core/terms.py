@@ -165,8 +165,17 @@ class Scoring(Model):
     quality_price: Annotated[Money, Field(description="credits for quality 1 rather than 0")] = Decimal(0)
     attribute_bonus: Annotated[
         tuple[Bonus, ...],
-        Field(strict=False, max_length=50, description="[{attribute, bonus, when}]; when defaults to true"),
+        Field(strict=False, max_length=50, description="when defaults to true"),
     ] = ()
+    failure_price: Annotated[Money, Field(description="credits a failure costs you")] = Decimal(0)
+    use_track_record: Annotated[
+        bool, Field(description="score by what records predict, not by what bids claim")
+    ] = False
+    explore: Annotated[Money, Field(description="credits off for owners nobody knows yet")] = Decimal(0)
+    settle_confidence: Annotated[
+        Money,
+        Field(description="up to failure_price: bids state confidence, the outcome adjusts the payment"),
+    ] = Decimal(0)
 
 
 class Extension(Model):
@@ -178,7 +187,7 @@ class Extension(Model):
     ]
     min_decrement: Annotated[
         PositiveMoney,
-        Field(description="how much lower a revised bid's score must be than your standing one"),
+        Field(description="how much a revised bid must lower your score"),
     ]
 
 
@@ -196,7 +205,7 @@ class Lot(Model):
     id: Annotated[Name, Field(description="how bids name it, such as roof")]
     max_price: Annotated[
         PositiveMoney | None,
-        Field(description="credits at which you would rather leave it; Default: bought if at all possible"),
+        Field(description="credits at which you rather leave it. Default: bought if possible"),
     ] = None
 
 

@@ -64,7 +64,10 @@ def question(
         tuple(_bid(task, auctions[task], bid) for task, bid in bids),
         {bidder: most for bidder, most in capacity.items() if most < len(auctions)},
     )
-    besides = digest(canonical([[auction.terms.auction_id for auction in auctions], problem.capacity]))
+    scored = [bid.score for _, bid in bids] if any(auction.basis for auction in auctions) else []
+    besides = digest(
+        canonical([[auction.terms.auction_id for auction in auctions], problem.capacity, scored])
+    )
     return Question(problem, tuple(bid.bid_id for _, bid in bids), applied, besides=besides)
 
 
@@ -173,6 +176,7 @@ def _awarded(made: DecidedTogether, place: int, facts: Facts) -> list[Event]:
             digest(canonical([[bid.bid_id, bid.score] for bid in ranked])),
             assignment.MECHANISM,
             grace=facts.windows.grace,
+            basis=auction.basis,
             proof=made.proof,
             together=Together(
                 tuple(other.terms.auction_id for other in made.auctions),

@@ -14,11 +14,9 @@ from typing import Any, get_args
 from pydantic import TypeAdapter
 
 from market_core import events
-from market_core.agent import Agent
-from market_core.book import Resource
 from market_core.canonical import canonical
 from market_core.events import Event
-from market_core.handle import State
+from market_core.handle import State, new_state
 
 Fields = dict[str, Any]
 
@@ -27,10 +25,12 @@ _CLASSES: Mapping[str, type[Event]] = {
 }
 _NAMES: Mapping[type[Event], str] = {form: name for name, form in _CLASSES.items()}
 _FORMS: Mapping[str, int] = dict.fromkeys(_CLASSES, 1) | {
-    "auction_created": 3,
-    "bid_submitted": 2,
-    "auction_awarded": 4,
-    "outcome_reported": 2,
+    "auction_created": 4,
+    "bid_submitted": 3,
+    "auction_awarded": 5,
+    "work_won": 2,
+    "outcome_reported": 3,
+    "outcome_settled": 2,
     "agent_registered": 2,
     "resource_declared": 3,
     "demand_posted": 2,
@@ -62,11 +62,17 @@ def _as_it_was(said: Fields) -> Fields:
 _UPCASTERS: Mapping[tuple[str, int], Callable[[Fields], Fields]] = {
     ("auction_created", 1): _as_it_was,
     ("auction_created", 2): _as_it_was,
+    ("auction_created", 3): _as_it_was,
     ("bid_submitted", 1): _as_it_was,
+    ("bid_submitted", 2): _as_it_was,
     ("auction_awarded", 1): _as_it_was,
     ("auction_awarded", 2): _as_it_was,
     ("auction_awarded", 3): _as_it_was,
+    ("auction_awarded", 4): _as_it_was,
+    ("work_won", 1): _as_it_was,
     ("outcome_reported", 1): _as_it_was,
+    ("outcome_reported", 2): _as_it_was,
+    ("outcome_settled", 1): _as_it_was,
     ("agent_registered", 1): _as_it_was,
     ("resource_declared", 1): _as_it_was,
     ("resource_declared", 2): _as_it_was,
@@ -75,7 +81,7 @@ _UPCASTERS: Mapping[tuple[str, int], Callable[[Fields], Fields]] = {
     ("resource_cleared", 1): _as_it_was,
 }
 
-SNAPSHOT_FORM = "5"
+SNAPSHOT_FORM = "6"
 """Raise it whenever a state's fields change: older snapshots are then ignored."""
 
 
@@ -119,6 +125,6 @@ def encode_state(state: State) -> str:
 
 def decode_state(stream: str, body: str) -> State:
     """Return the state that `encode_state` wrote for `stream`."""
-    form = Resource if stream.startswith("resource/") else Agent
+    form = type(new_state(stream))
     state: State = _adapter(form).validate_python(json.loads(body))
     return state

@@ -15,6 +15,7 @@ from pydantic_core import to_json
 from market_core.agent import Agent
 from market_core.auction import Auction, invited_bids
 from market_core.book import BundleDemand, Entry, Resource, entry_of
+from market_core.capability import Capability
 from market_core.events import (
     AgentRegistered,
     AuctionAwarded,
@@ -39,9 +40,11 @@ from market_core.events import (
     OutcomeDisputed,
     OutcomeReported,
     OutcomeSettled,
+    OwnerObserved,
     PoolCleared,
     PoolLapsed,
     PoolOpened,
+    PriorLearned,
     ResourceCleared,
     ResourceDeclared,
     Vouched,
@@ -665,8 +668,14 @@ def _card_row(agent_id: str, agent: Agent) -> Summary:
     )
 
 
+def _silent(_event: object, _known: Capability) -> list[Projected]:
+    """What a capability has learned is read where it is used, and told to nobody."""
+    return []
+
+
 _MADE_OF: Mapping[type[State], Mapping[Any, Callable[..., list[Projected]]]] = {
     Auction: _auction.registry,  # asked at once: a dispatch takes its time, and events have no subclasses
     Resource: _resource.registry,
     Agent: _agent.registry,
+    Capability: {OwnerObserved: _silent, PriorLearned: _silent},
 }

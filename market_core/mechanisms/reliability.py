@@ -190,6 +190,24 @@ def estimate(
     )
 
 
+@in_context
+def success_at_least(
+    record: Record,
+    now: int,
+    capability: str | None = None,
+    prior: Prior = NEUTRAL,
+    rules: Rules = RULES,
+    viewer: str | None = None,
+) -> int:
+    """Return `estimate(...).success.low` by itself: the chance of success, in millionths, that 95 % lie above.
+
+    >>> success_at_least(Record(), now=0)
+    50000
+    """
+    a, b = _beta(record.tally(capability).weighed(now, rules, viewer), prior.success)
+    return millionths(beta_quantile(1 - Decimal("0.95"), a, b))
+
+
 def reliable(estimate: Estimate, min_reliability: int) -> bool:
     """Return whether success is at least `min_reliability` (millionths) with a chance of 95 %: the gate of a bid.
 

@@ -26,6 +26,8 @@ Number = Annotated[Decimal, PlainSerializer(number), WithJsonSchema({"type": "nu
 """Credits, seconds, units or a share, as a JSON number."""
 Moment = Annotated[datetime, PlainSerializer(shown), WithJsonSchema({"type": "string"})]
 """ISO 8601, UTC."""
+_ROWS = WithJsonSchema({"type": "array", "items": {"type": "object"}})
+"""Rows whose fields another part of the schema, or another tool's, names already."""
 MOST_ROWS = 60
 """Rows of a long table in one answer."""
 Object = Annotated[dict[str, Any], WithJsonSchema({"type": "object"})]
@@ -114,6 +116,7 @@ class BidReceipt(BaseModel):
     rank: int | None = None
     closes_at: Moment | None = None
     payment: Number | None = None
+    least_payment: Number | None = None
 
 
 class RefusedRow(BaseModel):
@@ -162,6 +165,8 @@ class RankRow(BaseModel):
     estimated_time: Number | None = None
     quality: Number | None = None
     bonus: Number | None = None
+    confidence: Number | None = None
+    expected: Object | None = None
     note: str | None = None
 
 
@@ -218,7 +223,7 @@ class Awarded(BaseModel):
     unbought_lots: list[str] | None = None
     left: list[str] | None = None
     unsold: list[str] | None = None
-    ranking: list[RankRow] | None = None
+    ranking: Annotated[list[RankRow] | None, _ROWS] = None
     ranked: int
     explanation: str
     proof: Proof
@@ -440,10 +445,6 @@ class OwnBid(BaseModel):
     lower_cost_would_have_won: bool | None = None
 
 
-_ROWS = WithJsonSchema({"type": "array", "items": {"type": "object"}})
-"""Rows whose fields another part of the schema names already."""
-
-
 class AuctionSeen(BaseModel):
     """Rows are like own_bid, or as in award."""
 
@@ -537,8 +538,14 @@ class Inbox(BaseModel):
     next_cursor: str
 
 
-def rank_rows(bids: Sequence[BidSubmitted], terms: events.AuctionCreated, first: int = 0) -> list[RankRow]:
+def rank_rows(
+    bids: Sequence[BidSubmitted],
+    terms: events.AuctionCreated,
+    first: int = 0,
+    basis: events.Basis | None = None,
+) -> list[RankRow]:
     """Return the rows of a ranking that starts at position `first`, with what each score was made from."""
+    expected = {one.agent: _expected(one) for one in basis.expected} if basis else {}
     return [
         RankRow(
             rank=position,
@@ -551,10 +558,23 @@ def rank_rows(bids: Sequence[BidSubmitted], terms: events.AuctionCreated, first:
             estimated_time=bid.estimated_time,
             quality=bid.quality,
             bonus=score_parts(bid, terms).bonus or None,
+            confidence=bid.confidence,
+            expected=expected.get(bid.bidder),
             note=cell(bid.note) if bid.note else None,
         )
         for position, bid in enumerate(bids, first + 1)
     ]
+
+
+def _expected(one: events.Expected) -> dict[str, Any]:
+    """Return what an award expected of a bidder by its record."""
+    told: dict[str, Any] = {
+        "success": number(one.success),
+        "time_ratio": number(one.time_ratio),
+        "quality_ratio": number(one.quality_ratio),
+    }
+    told |= {"explore": number(one.bonus)} if one.bonus else {}
+    return told | ({"newcomer": True} if one.newcomer else {})
 
 
 def rank_table(rows: Sequence[RankRow]) -> str:
@@ -562,7 +582,16 @@ def rank_table(rows: Sequence[RankRow]) -> str:
     heads = ["rank", "agent", "cost", "score", "bid_id"]
     stated = [
         name
-        for name in ("quantity", "lots", "estimated_time", "quality", "bonus", "note")
+        for name in (
+            "quantity",
+            "lots",
+            "estimated_time",
+            "quality",
+            "bonus",
+            "confidence",
+            "expected",
+            "note",
+        )
         if any(getattr(row, name) is not None for row in rows)
     ]
     return table(
@@ -582,7 +611,9 @@ def rank_table(rows: Sequence[RankRow]) -> str:
 
 
 def joined(value: object) -> object:
-    """Return a list of texts as one cell of a table."""
+    """Return a list of texts, or what is expected of a bidder, as one cell of a table."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {said:.2f}" if said is not True else name for name, said in value.items())
     return " ".join(value[:10]) + (" ..." if len(value) > 10 else "") if isinstance(value, list) else value
 
 

@@ -60,7 +60,7 @@ def auction_answer(seen: AuctionSeen, viewer: str, first: int = 0) -> tuple[answ
         or None,
         unbought=seen.unbought or None,
         unbought_lots=list(seen.unbought_lots) or None,
-        ranking=answers.rank_rows(seen.ranking, terms, first) or None,
+        ranking=answers.rank_rows(seen.ranking, terms, first, seen.basis) or None,
         ranked=seen.ranked or None,
         next_cursor=str(shown_to) if seen.ranking and shown_to < seen.ranked else None,
         nonce=seen.nonce,
@@ -96,6 +96,9 @@ def _outcome_row(outcome: OutcomeReported, work: WorkSeen) -> dict[str, object]:
         "note": outcome.note,
         "reference": outcome.reference,
     }
+    if outcome.adjustment is not None and work.state not in ("disputed", "void"):
+        told["adjustment"] = outcome.adjustment
+        told["final_payment"] = total((outcome.payment, outcome.adjustment))
     return {name: numbers(value) for name, value in told.items() if value not in (None, "")}
 
 
@@ -158,6 +161,8 @@ def _facts(made: answers.AuctionSeen, seen: AuctionSeen) -> dict[str, object]:
         facts["priority"] = seen.terms.priority
     if seen.decided_with:
         facts["decided together"] = f"{some(seen.decided_with)}, within what each provider takes at a time"
+    if terms.min_reliability is not None:
+        facts["min_reliability"] = f"{plain(terms.min_reliability)}: a chance of success above it, 95 % sure"
     if made.invited_only:
         facts["invited"] = (
             ", ".join(made.invite[:20]) if made.invite else "only agents that the buyer invited"
@@ -275,6 +280,11 @@ def _outcome_text(outcome: OutcomeReported, work: WorkSeen) -> str:
     ):
         if came is not None:
             told.append(f"{name} {plain(came)}" + (f" (promised {plain(promised)})" if promised else ""))
+    if outcome.adjustment is not None and work.state not in ("disputed", "void"):
+        final = total((outcome.payment, outcome.adjustment))
+        told.append(
+            f"payment {plain(outcome.payment)} adjusted by {plain(outcome.adjustment)} to {plain(final)}"
+        )
     text = ", ".join(told)
     if outcome.reference:
         text += f"\nreference, in the buyer's words:\n{answers.quoted(outcome.reference)}"

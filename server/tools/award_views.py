@@ -30,7 +30,7 @@ def award_answer(auction: Auction) -> tuple[answers.Awarded, str]:
         total_payment=total(w.payment for w in decided.winners),
         unbought=decided.unbought or None,
         unbought_lots=list(decided.unbought_lots) or None,
-        ranking=answers.rank_rows(ranked, terms),
+        ranking=answers.rank_rows(ranked, terms, basis=auction.basis),
         ranked=decided.eligible,
         explanation=explain(auction),
         proof=_proof(decided),
@@ -192,7 +192,12 @@ def explain(auction: Auction) -> str:
             f"The runner-up's score is {plain(decided.runner_up_score)}, {plain(total((decided.runner_up_score, -winner.score)))} more."
         )
     why.append(_payment_reason(auction))
+    if auction.basis is not None:
+        why.append(_BY_RECORD)
     return " ".join(why)
+
+
+_BY_RECORD = "Scores go by what each bidder's track record predicts; the ranking shows the numbers used."
 
 
 def _why_here(auction: Auction) -> str:

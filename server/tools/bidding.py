@@ -1,5 +1,6 @@
 """The provider's tools: register, bid, bid many, withdraw."""
 
+from decimal import Decimal
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
@@ -12,10 +13,11 @@ from market_core.eligibility import score_parts
 from market_core.events import AuctionCancelled, BidSubmitted, DeadlineExtended
 from market_core.handle import agent_stream, auction_stream
 from market_core.invalid import invalid
+from market_core.mechanisms.confidence import least_payment
 from market_core.observation import see_agent
 from market_core.rejections import Rejection
 from market_core.terms import Model
-from market_core.values import plain, shown
+from market_core.values import from_micros, micros, plain, shown
 from server.ports import Query
 from server.projection import epoch
 from server.service import After, Answer, Outcome, once
@@ -81,6 +83,10 @@ def submit_bid(ask: SubmitBid, after: After) -> tuple[BaseModel, str]:
         paid = answers.credits_text(receipt.payment)
         return receipt, f"Taken: you won {receipt.auction_id} and are paid {paid}.\nNext: {DELIVER}"
     text = f"Bid {receipt.bid_id} stands: {_score_text(bid, auction)}."
+    if receipt.least_payment is not None:
+        least = receipt.least_payment
+        text += f" If you win and fail, {plain(least)} credits is the least that is left of your payment"
+        text += f": below 0, you owe {plain(-least)}." if least < 0 else "."
     if receipt.rank is not None:
         text += f" Rank {receipt.rank} of {answers.count(len(auction.bids), 'bid')}."
     text += " It replaces your earlier bid." if bid.replaced else ""
@@ -105,9 +111,16 @@ def _then(receipt: answers.BidReceipt) -> str:
 def _score_text(bid: BidSubmitted, auction: Auction) -> str:
     """Return a bid's cost, and how its score was made where that is not the cost alone."""
     parts = score_parts(bid, auction.terms)
-    terms = [("+", "time", parts.time), ("-", "quality", parts.quality), ("-", "bonus", parts.bonus)]
+    terms = [
+        ("+", "time", parts.time),
+        ("-", "quality", parts.quality),
+        ("-", "bonus", parts.bonus),
+        ("+", "failure", parts.failure),
+    ]
     said = "".join(f" {sign} {name} {plain(value)}" for sign, name, value in terms if value)
     wins = "lowest total wins" if auction.terms.mechanism in ("units", "lots") else "lowest wins"
+    if auction.terms.scoring.use_track_record:
+        wins = f"{wins}; as claimed: the award goes by what track records predict"
     return f"cost {plain(bid.cost)}{sold_text(bid)}, score {plain(bid.score)}" + (
         f" = cost{said} ({wins})" if said else f" ({wins})"
     )
@@ -129,8 +142,18 @@ def _receipt(after: After) -> tuple[answers.BidReceipt, BidSubmitted]:
         rank=place(auction, event) if auction.terms.format == "open" else None,
         closes_at=auction.closes_at if moved else None,
         payment=auction.award.winners[0].payment if auction.award else None,
+        least_payment=_least(event, auction),
     )
     return receipt, event
+
+
+def _least(bid: BidSubmitted, auction: Auction) -> Decimal | None:
+    """Return what is left of the least payment after a failure, where confidence is settled."""
+    weights = auction.terms.scoring
+    if not weights.settle_confidence or bid.confidence is None:
+        return None
+    prices = micros(weights.failure_price), micros(weights.settle_confidence)
+    return from_micros(least_payment(micros(bid.cost), micros(bid.confidence), *prices))
 
 
 def _bid(after: After) -> BidSubmitted:

@@ -10,7 +10,7 @@ from market_core.auction import Auction
 from market_core.commands import AwardAuction, CloseAuction, CreateAuction, Others
 from market_core.events import AuctionCreated
 from market_core.facts import Facts
-from market_core.handle import States, auction_stream
+from market_core.handle import auction_stream
 from market_core.observation import PreviewSeen, preview, preview_together
 from market_core.terms import Model
 from market_core.values import ObjectId, owner_of, shown
@@ -21,6 +21,7 @@ from server.tools.award_views import award_answer, together_answer
 from server.tools.preview_views import preview_answer, preview_text, together_preview
 from server.tools.registry import Call, acting, custom, reading, reply
 from server.tools.solving import (
+    see_based,
     see_together,
     solved_for_award,
     solved_for_preview,
@@ -147,16 +148,13 @@ async def preview_award(ask: PreviewAward, call: Call) -> tuple[BaseModel, str]:
     several = tuple(dict.fromkeys((ask.auction_id, *ask.together_with)))
     if len(several) > 1:
         return await _previewed_together(several, ask.agent, call)
-    stream = auction_stream(ask.auction_id)
     solutions = await solved_for_preview(ask.auction_id, ask.agent, call)
 
-    def view(states: States, now: datetime) -> tuple[PreviewSeen, answers.Preview]:
-        auction = states[stream]
-        assert isinstance(auction, Auction)  # by its stream's name
+    def view(auction: Auction, now: datetime) -> tuple[PreviewSeen, answers.Preview]:
         seen = preview(auction, ask.agent, Facts(now, may_solve=False), solutions)
         return seen, preview_answer(auction, seen)
 
-    seen, made = await call.service.see([stream], view)
+    seen, made = await see_based(ask.auction_id, call, view)
     return made, preview_text(made, seen)
 
 

@@ -13,7 +13,7 @@ def preview_answer(auction: Auction, seen: PreviewSeen) -> answers.Preview:
     one = auction.terms.mechanism == "single"
     return answers.Preview(
         auction_id=auction.terms.auction_id,
-        ranking=answers.rank_rows(seen.ranking, seen.terms),
+        ranking=answers.rank_rows(seen.ranking, seen.terms, basis=auction.basis),
         ranked=seen.ranked,
         rules=[
             answers.RuleRow(

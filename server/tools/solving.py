@@ -8,12 +8,20 @@ from typing import TypeVar
 
 import anyio
 
-from market_core import awards, bundling, together
+from market_core import awards, bundling, outcomes, together
 from market_core.auction import Auction, status_at
 from market_core.book import Resource
 from market_core.commands import AggregateDemand, AwardAuction, CloseAuction
 from market_core.facts import Facts
-from market_core.handle import States, agent_stream, auction_stream, capacity, resource_stream
+from market_core.handle import (
+    States,
+    agent_stream,
+    auction_stream,
+    based,
+    capacity,
+    resource_stream,
+    rests_on,
+)
 from market_core.mechanisms.bundles import BundleProblem
 from market_core.mechanisms.procurement import Unsolved
 from market_core.mechanisms.solve import Question, SetRule, Solution
@@ -62,11 +70,9 @@ def _nothing_to_say(_after: After) -> Answer:
 
 
 async def _asked(ask: AwardAuction, call: Call) -> tuple[str, Question | None]:
-    stream = auction_stream(ask.auction_id)
-
-    def view(states: States, now: datetime) -> tuple[str, Question | None]:
-        auction = states[stream]
-        assert isinstance(auction, Auction)  # by its stream's name
+    def view(auction: Auction, now: datetime) -> tuple[str, Question | None]:
+        if ask.instead_of is not None:
+            return "", _asked_again(auction, ask, now)
         if auction.created is None or auction.terms.buyer != ask.agent:
             return "", None
         if auction.terms.mechanism not in ("units", "lots"):
@@ -74,23 +80,46 @@ async def _asked(ask: AwardAuction, call: Call) -> tuple[str, Question | None]:
         status = status_at(auction, now)
         return status, awards.question(auction, now) if status in ("open", "closed") else None
 
-    return await call.service.see([stream], view)
+    return await see_based(ask.auction_id, call, view)
+
+
+def _asked_again(auction: Auction, ask: AwardAuction, now: datetime) -> Question | None:
+    failed = ask.instead_of
+    if failed is None or auction.status != "awarded" or auction.terms.buyer != ask.agent:
+        return None
+    if not outcomes.winners_of(auction, failed):
+        return None
+    return awards.question(outcomes.remainder(auction, failed), now)
+
+
+async def see_based(auction_id: str, call: Call, view: Callable[[Auction, datetime], _T]) -> _T:
+    """Return what `view` makes of an auction with the scores that an award now would use."""
+    stream = auction_stream(auction_id)
+
+    def needed(states: States, now: datetime) -> tuple[str, ...]:
+        auction = states[stream]
+        assert isinstance(auction, Auction)  # by its stream's name
+        return rests_on([auction], now)
+
+    def both(states: States, now: datetime) -> _T:
+        auction = states[stream]
+        assert isinstance(auction, Auction)  # likewise
+        return view(based(states, auction, now), now)
+
+    return await call.service.see((stream, *await call.service.see([stream], needed)), both)
 
 
 async def solved_for_preview(
     auction_id: str, viewer: str, call: Call
 ) -> Mapping[PaymentRule, Solution | Rejection]:
     """Return the answers to what a preview must solve, by rule; a Rejection where a rule has none."""
-    stream = auction_stream(auction_id)
 
-    def view(states: States, now: datetime) -> dict[PaymentRule, Question]:
-        auction = states[stream]
-        assert isinstance(auction, Auction)  # by its stream's name
+    def view(auction: Auction, now: datetime) -> dict[PaymentRule, Question]:
         check_preview(auction, viewer, now)
         asked = {rule: awards.question(auction, now, rule) for rule in awards.fitting_rules(auction.terms)}
         return {rule: question for rule, question in asked.items() if question is not None}
 
-    return await _solved_each(await call.service.see([stream], view), call)
+    return await _solved_each(await see_based(auction_id, call, view), call)
 
 
 async def solved_together(ask: AwardAuction, call: Call) -> Solution | None:
@@ -136,10 +165,13 @@ async def see_together(
         known = set(whose(states, now)) <= {name.partition("/")[2] for name in states}
         if not all(auction.created for auction in found) or not known:
             return view(found, {}, now)
-        return view(found, capacity(states, found, now), now)
+        scored = [based(states, auction, now) for auction in found]
+        return view(scored, capacity(states, found, now), now)
 
     bidders = await call.service.see(names, whose)
-    return await call.service.see((*names, *map(agent_stream, bidders)), both)
+    records = await call.service.see(names, lambda states, now: rests_on(auctions(states), now))
+    wanted = dict.fromkeys((*names, *map(agent_stream, bidders), *records))
+    return await call.service.see(wanted, both)
 
 
 async def solved_for_preview_together(

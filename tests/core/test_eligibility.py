@@ -26,12 +26,15 @@ def test_a_score_is_shown_as_cost_and_time_less_quality_and_bonus():
     local, fast = Bonus(attribute="local", bonus="1.5"), Bonus(attribute="cpu", bonus=2, when={"min": 4})
     scoring = Scoring(time_price="0.1", quality_price=20, attribute_bonus=(local, fast))
     bid, parts = scored(30, 60, "0.9", scoring, local=True, cpu=2)
-    assert (bid.score, parts) == (D("16.5"), ScoreParts(time=D(6), quality=D(18), bonus=D("1.5")))
+    assert (bid.score, parts) == (
+        D("16.5"),
+        ScoreParts(time=D(6), quality=D(18), bonus=D("1.5"), failure=D(0)),
+    )
 
 
 def test_what_the_buyer_does_not_price_is_no_part_of_a_score():
     bid, parts = scored(30, 60, "0.9", Scoring(), local=True)
-    assert (bid.score, parts) == (D(30), ScoreParts(D(0), D(0), D(0)))
+    assert (bid.score, parts) == (D(30), ScoreParts(D(0), D(0), D(0), D(0)))
 
 
 credits_ = st.decimals(0, 100, places=6)

@@ -213,6 +213,18 @@ def awarded_instead():
     return world.refusal(again)
 
 
+def below_min_reliability():
+    world = World()
+    asked = world.create(min_reliability="0.2")
+    return bid(world, asked)
+
+
+def confidence_required():
+    scoring = Scoring(failure_price=10, settle_confidence=5)
+    world = World()
+    return bid(world, world.create(scoring=scoring))
+
+
 def nobody_left():
     world, auction_id = done()
     return world.refusal(AwardAuction(agent="buyer", auction_id=auction_id, instead_of="rival"))
@@ -694,6 +706,8 @@ CASES = [
     (missing_attribute, Code.MISSING_ATTRIBUTE, {"missing": ["region", "cores"]}),
     (time_required, Code.ESTIMATED_TIME_REQUIRED, {}),
     (quality_required, Code.QUALITY_REQUIRED, {}),
+    (below_min_reliability, Code.BELOW_MIN_RELIABILITY, {"asked": "0.2", "low": "0.05"}),
+    (confidence_required, Code.CONFIDENCE_REQUIRED, {}),
     (above_max_price, Code.BID_ABOVE_MAX_PRICE, {"max_price": "9.5"}),
     (score_out_of_range, Code.SCORE_OUT_OF_RANGE, {}),
     (

@@ -70,6 +70,8 @@ FACTS = {
     "other": "acme/x",
     "until": "2026-11-23T12:00:00Z",
     "provider": "acme/x",
+    "asked": "0.9",
+    "low": "0.05",
 }
 
 

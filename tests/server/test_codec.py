@@ -32,6 +32,7 @@ from server import codec
 from tests.server.shell import NOON
 
 D = Decimal
+EXPECTED = events.Expected("ann", D("0.9"), D("1.25"), D(1), D("2.5"), True)
 FILL = events.Fill("dem_gpu_t1", "ann", D("2.5"), D("7.25"), "rationed", D("0.25"))
 WINNER = events.Winner("ann", "bid_t1_t2", D("12.5"), D(14), D("-3.5"))
 REQUIREMENTS = Requirements(
@@ -78,6 +79,7 @@ ONE_OF_EACH = [
         7,
         "pool_gpu_t1",
         ("ann",),
+        D("0.9"),
     ),
     events.BidSubmitted(
         NOON + timedelta(microseconds=1),
@@ -95,6 +97,7 @@ ONE_OF_EACH = [
         events.UnitTerms(9, 2, (Tier(from_quantity=5, cost=D("0.25")),), "incremental"),
         ("roof", "walls"),
         4,
+        D("0.75"),
     ),
     events.BidWithdrawn(NOON, "bid_t1_t2", "ann"),
     events.DeadlineExtended(NOON, NOON + timedelta(seconds=30)),
@@ -114,8 +117,9 @@ ONE_OF_EACH = [
         events.Together(("auc_t1", "auc_t2"), {"ann": 2}),
         "carl",
         D("3600.5"),
+        events.Basis("reliability/1", (EXPECTED,), replace(EXPECTED, agent="")),
     ),
-    events.WorkWon(NOON, "auc_t1", "ann", "buyer", D(14), D(60), ("code-review",)),
+    events.WorkWon(NOON, "auc_t1", "ann", "buyer", D(14), D(60), ("code-review",), True),
     events.WorkDelivered(NOON, "auc_t1", "buyer", "ann", D("89.5"), "done", "pr/7"),
     events.WorkOverdue(NOON, "auc_t1", "buyer", ("ann", "bob")),
     events.OutcomeReported(
@@ -135,9 +139,12 @@ ONE_OF_EACH = [
         D("0.9"),
         NOON + timedelta(days=1),
         NOON + timedelta(days=3),
+        D("-1.5"),
     ),
     events.OutcomeDisputed(NOON, "auc_t1", "buyer", "ann", "it is there"),
-    events.OutcomeSettled(NOON, "auc_t1", "buyer", "ann", "market", True, False, D(90), D("0.5")),
+    events.OutcomeSettled(NOON, "auc_t1", "buyer", "ann", "market", True, False, D(90), D("0.5"), D(2)),
+    events.OwnerObserved(NOON, "go", "ann", (D("1.5"), D(1))),
+    events.PriorLearned(NOON, "go", 7, (D("0.8"), D(5))),
     events.AgentRegistered(NOON, "ann", "fast", ("code-review",), {"language": "python"}, 3),
     events.Granted(NOON, "ann", 3, D("2.5")),
     events.Vouched(NOON, "ann", True),
@@ -334,8 +341,8 @@ def test_any_bid_comes_back_with_the_same_values_of_the_same_types(bid):
 @pytest.mark.parametrize("stream", ["resource/gpu", "agent/ann"])
 def test_a_snapshot_is_the_state_it_was_made_of(stream):
     kinds = {
-        "resource/gpu": ONE_OF_EACH[17:19],
-        "agent/ann": [*ONE_OF_EACH[7:9], *ONE_OF_EACH[10:16]],
+        "resource/gpu": ONE_OF_EACH[19:21],
+        "agent/ann": [*ONE_OF_EACH[7:9], *ONE_OF_EACH[10:13], *ONE_OF_EACH[15:18]],
     }[stream]
     state = new_state(stream)
     for event in kinds:

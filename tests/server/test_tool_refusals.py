@@ -109,6 +109,8 @@ async def a_busy_market(shop: Shop) -> dict[str, str]:
     ids["roof_of_p"] = await shop.bid(ids["lots"], "p", 4, lots=["roof"])
     await shop.bid(ids["lots"], "p", 4, lots=["walls"])
     ids["uniform"] = await shop.create(quantity=3, payment_rule="uniform")
+    ids["reliable"] = await shop.create(min_reliability=0.5)
+    ids["settling"] = await shop.create(scoring={"failure_price": 9, "settle_confidence": 5})
     await failures(shop, ids)
     shop.clock.wait(60)
     return ids
@@ -261,6 +263,8 @@ CALLS = {
     ): "missing_attribute",
     ("submit_bid", "agent=p auction_id={fast} cost=1"): "estimated_time_required",
     ("submit_bid", "agent=p auction_id={good} cost=1"): "quality_required",
+    ("submit_bid", "agent=z auction_id={reliable} cost=1"): "below_min_reliability",
+    ("submit_bid", "agent=p auction_id={settling} cost=1"): "confidence_required",
     ("submit_bid", "agent=p auction_id={open} cost=10.000001"): "bid_above_max_price",
     ("submit_bid", "agent=p auction_id={dear} cost=1 estimated_time=100000"): "score_out_of_range",
     ("offer_resources", "agent=p resource=x quantity=900000000 unit_price=9000"): "total_out_of_range",
