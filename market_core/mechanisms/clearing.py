@@ -5,7 +5,7 @@ from contextlib import suppress
 
 from market_core.mechanisms.clearing_book import COMPLETE, PLAIN, Clearing, Entry, worth
 from market_core.mechanisms.clearing_crossing import Curves, Worth
-from market_core.mechanisms.clearing_large import clear_large
+from market_core.mechanisms.clearing_large import Plain, clear_large, clear_plain
 from market_core.mechanisms.clearing_mcafee import mcafee
 from market_core.mechanisms.clearing_price import midpoint
 from market_core.mechanisms.clearing_reasons import Reason, reasons
@@ -14,7 +14,18 @@ from market_core.mechanisms.clearing_side import Side
 from market_core.mechanisms.procurement import Proof, TooLarge, Unproved
 from market_core.values import MICRO, rounded_up_together
 
-__all__ = ["COMPLETE", "MECHANISM", "Clearing", "Entry", "Reason", "clear", "mcafee", "reasons"]
+__all__ = [
+    "COMPLETE",
+    "MECHANISM",
+    "Clearing",
+    "Entry",
+    "Plain",
+    "Reason",
+    "clear",
+    "clear_plain",
+    "mcafee",
+    "reasons",
+]
 
 MECHANISM = PLAIN
 """Name and version for entries that are quantities with limits; `Clearing.mechanism` names the one that was used."""

@@ -6,7 +6,7 @@ but where the rule says so.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from market_core.mechanisms.procurement import TooLarge
@@ -24,8 +24,10 @@ ANY_PRICE = 2**62
 """The limit of a demand at any price. All sums, totals included, stay below it."""
 SAMPLE = 2**13
 """About how many entries of each side say where to look for the price."""
-COUNTED = 2**21
-"""Remainders below it are counted one by one, which is quicker than sorting them."""
+BLOCK = 2**15
+"""So many values are divided at a time: what is in between stays near the processor."""
+BUCKETS = 2**16
+"""In so many steps remainders are counted, before those of one step are sorted."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,10 +78,13 @@ class Column:
     quantity: "Ints"
     rank: "Ints"
     first: "First"
+    _sums: dict[int, int] = field(default_factory=dict)
 
     def below(self, rank: int) -> int:
         """Return the quantity at ranks below `rank`."""
-        return int((self.rank < rank).dot(self.quantity))
+        if rank not in self._sums:
+            self._sums[rank] = int((self.rank < rank).dot(self.quantity))
+        return self._sums[rank]
 
 
 def clear_columns(demand: Column, offers: Column, grain: int) -> ArrayClearing | None:
@@ -116,7 +121,8 @@ def _check(demand: Column, offers: Column) -> None:
     for side in (demand, offers):
         if side.quantity.min() <= 0:
             raise ValueError("quantities are above 0")
-        if side.quantity.sum(dtype=float) >= ANY_PRICE / 2:
+        most = int(side.quantity.max()) * len(side.quantity)  # quick, and nearly always below it
+        if most >= ANY_PRICE // 2 and side.quantity.sum(dtype=float) >= ANY_PRICE / 2:
             raise TooLarge("the sum of the quantities does not stay below 2^61")
     if demand.rank.max() > 0 or demand.rank.min() < -ANY_PRICE:
         raise ValueError("limits are from 0 to ANY_PRICE")
@@ -182,21 +188,13 @@ def _filled(side: Column, level: int, traded: int, grain: int) -> tuple["Ints", 
     import numpy as np  # noqa: PLC0415
 
     better = side.rank < level
-    filled = side.quantity * better
     margin = np.flatnonzero(side.rank == level)
-    wanted = side.quantity[margin]
-    left, whole = traded - int(filled.sum()), int(wanted.sum())
-    if left == whole:
-        filled[margin] = wanted
-    elif left:
-        parts = _shares(
-            left // grain,
-            wanted // grain,
-            whole // grain,
-            left // grain,
-            lambda ties, number: np.searchsorted(margin, side.first(margin[ties], number)),
-        )
-        filled[margin] = parts * grain
+    together = len(margin) == len(better)  # everybody has one limit
+    wanted = side.quantity if together else side.quantity[margin]
+    left, whole = traded - side.below(level), int(wanted.sum())
+    filled = np.zeros_like(side.quantity) if together else side.quantity * better
+    if left:
+        filled[... if together else margin] = _rationed(left, wanted, whole, grain, side.first, margin)
     worst: int | None = level
     if not left:
         worst = int(np.where(better, side.rank, -ANY_PRICE).max())
@@ -204,6 +202,22 @@ def _filled(side: Column, level: int, traded: int, grain: int) -> tuple["Ints", 
     if left == whole or level == -ANY_PRICE:
         after = int(np.where(side.rank > level, side.rank, ANY_PRICE).min())
     return filled, None if worst == -ANY_PRICE else worst, None if after in {-ANY_PRICE, ANY_PRICE} else after
+
+
+def _rationed(left: int, wanted: "Ints", whole: int, grain: int, first: "First", margin: "Ints") -> "Ints":
+    """Return the shares in `left` of those at the positions `margin`, in grains, in proportion to what they want."""
+    import numpy as np  # noqa: PLC0415
+
+    if left == whole:
+        return wanted
+    parts = _shares(
+        left // grain,
+        wanted // grain if grain > 1 else wanted,
+        whole // grain,
+        left // grain,
+        lambda ties, number: np.searchsorted(margin, first(margin[ties], number)),
+    )
+    return parts * grain if grain > 1 else parts
 
 
 def _shares(factor: int, values: "Ints", divisor: int, total: int, first: "First") -> "Ints":
@@ -215,10 +229,11 @@ def _shares(factor: int, values: "Ints", divisor: int, total: int, first: "First
     if not more:
         return parts
     least = _nth_largest(remainders, more, divisor)
-    up = np.flatnonzero(remainders > least)
-    parts[up] += 1
-    if more > len(up):
-        parts[first(np.flatnonzero(remainders == least), more - len(up))] += 1
+    up = remainders > least
+    parts += up
+    more -= int(np.count_nonzero(up))
+    if more:
+        parts[first(np.flatnonzero(remainders == least), more)] += 1
     return parts
 
 
@@ -226,17 +241,31 @@ def _nth_largest(values: "Ints", number: int, above: int) -> int:
     """Return the `number`-th largest of some values from 0 to below `above`."""
     import numpy as np  # noqa: PLC0415
 
-    if above > COUNTED:
-        return int(np.partition(values, -number)[-number])
-    counts = np.bincount(values, minlength=above)
-    return above - 1 - int(np.argmax(np.cumsum(counts[::-1]) >= number))
+    shift = max(above.bit_length() - BUCKETS.bit_length() + 1, 0)
+    steps = values >> shift
+    counts = np.bincount(steps, minlength=(above >> shift) + 1)
+    as_large = np.cumsum(counts[::-1])  # from the largest step down
+    back = int(np.argmax(as_large >= number))
+    step = len(counts) - 1 - back
+    if not shift:
+        return step
+    number -= int(as_large[back - 1]) if back else 0
+    return int(np.partition(values[steps == step], -number)[-number])
 
 
 def _times_over(factor: int, values: "Ints", divisor: int) -> tuple["Ints", "Ints"]:
-    """Return factor x values // divisor and what remains, exact where the quotients fit.
+    """Return factor x values // divisor and what remains, exact where the quotients fit."""
+    import numpy as np  # noqa: PLC0415
 
-    The values are taken in so many bits at a time that no product overflows.
-    """
+    quotients, remainders = np.empty_like(values), np.empty_like(values)
+    for begin in range(0, len(values), BLOCK):
+        block = slice(begin, begin + BLOCK)
+        quotients[block], remainders[block] = _block_times_over(factor, values[block], divisor)
+    return quotients, remainders
+
+
+def _block_times_over(factor: int, values: "Ints", divisor: int) -> tuple["Ints", "Ints"]:
+    """Do so, taking the values in so many bits at a time that no product overflows."""
     bits = 62 - max(factor.bit_length(), divisor.bit_length())
     if bits < 1:
         raise TooLarge("a price or a quantity is too large")

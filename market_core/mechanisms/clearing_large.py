@@ -1,6 +1,7 @@
-"""A large plain book of entries, cleared on arrays."""
+"""A large plain book cleared on arrays: of entries, or of columns, which spares an object for each."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from heapq import nsmallest
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,20 @@ from market_core.mechanisms.procurement import TooLarge
 if TYPE_CHECKING:
     from market_core.mechanisms.clearing_arrays import Ints
 
+_WORDS = ("", "out_of_price", "rationed", "minimum")
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """One side of a book without minimums and tiers: micro-units, and micro-credits per unit (-1: any price).
+
+    `key` of a position orders remainders, and differs for each.
+    """
+
+    quantities: Sequence[int]
+    limits: Sequence[int]
+    key: Callable[[int], tuple[str, str]]
+
 
 def clear_large(demand: Sequence[Entry], offers: Sequence[Entry], grain: int) -> Clearing | None:
     """Return what `clearing.clear` gives for entries without minimums and tiers.
@@ -19,12 +34,39 @@ def clear_large(demand: Sequence[Entry], offers: Sequence[Entry], grain: int) ->
     """
     if any(e.tiers or e.minimum > grain or e.quantity <= 0 for side in (demand, offers) for e in side):
         raise TooLarge("arrays hold a quantity and a limit of each entry")
-    bids = (-ANY_PRICE if entry.limit is None else -entry.limit for entry in demand)
-    asks = (entry.limit or 0 for entry in offers)
-    found = clear_columns(_column(demand, bids), _column(offers, asks), grain)
+    return clear_plain(_plain(demand), _plain(offers), grain)[0]
+
+
+def _plain(entries: Sequence[Entry]) -> Plain:
+    return Plain(
+        [entry.quantity for entry in entries],
+        [-1 if entry.limit is None else entry.limit for entry in entries],
+        lambda place: entries[place].key,
+    )
+
+
+Words = tuple[str, ...]
+
+
+def clear_plain(demand: Plain, offers: Plain, grain: int) -> tuple[Clearing | None, tuple[Words, Words]]:
+    """Return what `clearing.clear` and `clearing.reasons` give for plain books, the reasons as words ("" for None).
+
+    Without a clearing there are no reasons. Quantities are above 0. Raises TooLarge or OverflowError as `clear_large`.
+
+    >>> side = Plain([2, 1], [5, 4], lambda place: ("a", str(place)))
+    >>> clearing, why = clear_plain(side, Plain([2], [3], lambda place: ("b", "")), 1)
+    >>> clearing.price, clearing.demand, why
+    (4, (2, 0), (('', 'rationed'), ('',)))
+    """
+    import numpy as np  # noqa: PLC0415 - imported when used
+
+    limits = np.array(demand.limits, np.int64)
+    bids = _column(demand, -np.where(limits < 0, ANY_PRICE, limits))
+    asks = _column(offers, np.maximum(np.array(offers.limits, np.int64), 0))
+    found = clear_columns(bids, asks, grain)
     if found is None:
-        return None
-    return Clearing(
+        return None, ((), ())
+    made = Clearing(
         found.price,
         found.traded,
         tuple(found.demand.tolist()),
@@ -33,13 +75,25 @@ def clear_large(demand: Sequence[Entry], offers: Sequence[Entry], grain: int) ->
         tuple(found.receipts.tolist()),
         found.price,
     )
+    return made, (_why(bids, found.demand, -found.price), _why(asks, found.offers, found.price))
 
 
-def _column(entries: Sequence[Entry], ranks: Iterator[int]) -> Column:
-    import numpy as np  # noqa: PLC0415 - imported when used
+def _column(side: Plain, ranks: "Ints") -> Column:
+    import numpy as np  # noqa: PLC0415
 
     def first(ties: "Ints", number: int) -> "Ints":
-        return np.array(nsmallest(number, ties.tolist(), key=lambda place: entries[place].key))
+        return np.array(nsmallest(number, ties.tolist(), key=side.key))
 
-    quantities = np.fromiter((entry.quantity for entry in entries), np.int64, len(entries))
-    return Column(quantities, np.fromiter(ranks, np.int64, len(entries)), first)
+    return Column(np.array(side.quantities, np.int64), ranks, first)
+
+
+def _why(side: Column, filled: "Ints", margin: int) -> Words:
+    """Return why each got less than it asked; as in `clearing_reasons`, where any part of an entry may be traded."""
+    import numpy as np  # noqa: PLC0415
+
+    codes = np.where(side.rank > margin, 1, 2)
+    codes[filled == side.quantity] = 0
+    better = np.flatnonzero((filled == 0) & (side.rank < margin))  # than the price, and yet nothing: seldom
+    if len(better):
+        codes[better] = np.where(np.isin(side.rank[better], side.rank[filled > 0]), 2, 3)
+    return tuple(map(_WORDS.__getitem__, codes.tolist()))

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from market_core.mechanisms.clearing import LARGE, Entry, clear
-from market_core.mechanisms.clearing_arrays import ANY_PRICE, SAMPLE, clear_arrays
-from market_core.mechanisms.clearing_large import clear_large
+from market_core.mechanisms.clearing import LARGE, Entry, clear, reasons
+from market_core.mechanisms.clearing_arrays import ANY_PRICE, SAMPLE, _nth_largest, clear_arrays
+from market_core.mechanisms.clearing_large import Plain, clear_large, clear_plain
 from market_core.mechanisms.procurement import TooLarge
 
 M = 1_000_000
@@ -39,10 +39,23 @@ def arrays(side, any_price=ANY_PRICE):
     return np.array([e.quantity for e in side], np.int64), np.array(limits, np.int64)
 
 
+def plain(side):
+    limits = [-1 if entry.limit is None else entry.limit for entry in side]
+    return Plain([entry.quantity for entry in side], limits, lambda place: side[place].key)
+
+
 def order(side):
     """Return the place of each entry among the keys."""
     places = sorted(range(len(side)), key=lambda at: side[at].key)
     return np.argsort(np.array(places, np.int64))
+
+
+@given(st.lists(st.integers(0, 2**40), min_size=1, max_size=50), st.data())
+@settings(max_examples=100)
+def test_the_nth_largest_is_that_of_the_sorted_values(values, data):
+    number = data.draw(st.integers(1, len(values)))
+    above = max(values) + data.draw(st.sampled_from([1, 1000, 2**41]))
+    assert _nth_largest(np.array(values), number, above) == sorted(values)[-number]
 
 
 @given(books())
@@ -56,6 +69,8 @@ def test_entries_and_arrays_clear_alike(book):
         assert max(e.quantity for e in (*demand, *offers)) > 2**36
         return
     assert clear_large(demand, offers, grain) == expected
+    words = tuple(tuple(why or "" for why in side) for side in reasons(demand, offers, expected, grain))
+    assert clear_plain(plain(demand), plain(offers), grain) == (expected, words if expected else ((), ()))
     if expected is None:
         assert result is None
         return
