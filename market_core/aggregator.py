@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from market_core.clearing_events import rows
 from market_core.commands import (
     AggregateDemand,
     DeclareResource,
@@ -18,6 +19,7 @@ from market_core.commands import (
 from market_core.events import (
     BundlePosted,
     BundlesCleared,
+    ClearingContinued,
     DemandPosted,
     Fill,
     LeftOut,
@@ -25,9 +27,8 @@ from market_core.events import (
     PoolCleared,
     PoolLapsed,
     PoolOpened,
-    ResourceCleared,
 )
-from market_core.handle import auction_stream, clearings, resource_stream
+from market_core.handle import Decision, auction_stream, clearings, resource_stream
 from market_core.invalid import checked
 from market_core.market import Amount, Market
 from market_core.observation import ResourceSeen
@@ -193,11 +194,8 @@ class DemandAggregator:
 
     def clear_due(self, resource: str) -> Aggregation | None:
         """Carry out the standing clearing of a resource if it is due; None where it is not, or nothing trades."""
-        for events in self.market.execute(Lapse(stream=resource_stream(resource))).events.values():
-            for event in events:
-                if isinstance(event, ResourceCleared):
-                    return self._made(resource, event)
-        return None
+        decision = self.market.execute(Lapse(stream=resource_stream(resource)))
+        return self._made(decision) if clearings(decision) else None
 
     def aggregate_demand(
         self,
@@ -210,17 +208,18 @@ class DemandAggregator:
         command = checked(
             AggregateDemand, agent=agent, resources=(resource,), policy=policy, payment_rule=payment_rule
         )
-        ((name, cleared),) = clearings(self.market.execute(command)).items()
-        return self._made(name, cleared)
+        return self._made(self.market.execute(command))
 
-    def _made(self, name: str, cleared: ResourceCleared) -> Aggregation:
+    def _made(self, decision: Decision) -> Aggregation:
+        ((name, cleared),) = clearings(decision).items()
+        more = [e for e in decision.events[resource_stream(name)] if isinstance(e, ClearingContinued)]
         book = self.market.see_resource(name)
         return Aggregation(
             book.name,
             cleared.clearing_price,
-            cleared.allocations,
-            cleared.suppliers,
-            cleared.left_out,
+            (*cleared.allocations, *(fill for part in more for fill in rows(part.allocations))),
+            (*cleared.suppliers, *(fill for part in more for fill in rows(part.suppliers))),
+            (*cleared.left_out, *(row for part in more for row in part.left_out)),
             book.demand.quantity,
         )
 

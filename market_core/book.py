@@ -1,20 +1,24 @@
 """One resource's book: demand and offers as they stand, and how events change them. What may be done is in `resource`."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from heapq import heappop, heappush
+from itertools import islice
 from typing import TypeVar
 
 from market_core.events import (
     BundlePosted,
     BundlesCleared,
+    ClearingContinued,
     ClearingDue,
     DemandPosted,
     EntriesLapsed,
     EntryWithdrawn,
     Event,
+    Fills,
     OfferPosted,
     PoolCleared,
     PoolLapsed,
@@ -30,6 +34,8 @@ _RECENT = 10
 """Clearings that the state remembers in short."""
 _REMEMBERED = 1000
 """Finished entries whose end the state remembers, beside those of the last event; the journal remembers all."""
+_TOGETHER = (ClearingDue, ResourceCleared, ClearingContinued)
+"""Events that another one of the same decision may come before."""
 Deadline = tuple[datetime, str]
 
 
@@ -92,7 +98,10 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Traded:
-    """A clearing in short. `price` per unit, None where bundles had none; `buyers` and `sellers` count entries."""
+    """A clearing in short. `price` per unit, None where bundles had none; `buyers` and `sellers` count entries.
+
+    `payment`: the total that demand pays, None where it is for several resources.
+    """
 
     at: datetime
     by: str
@@ -102,6 +111,7 @@ class Traded:
     buyers: int
     sellers: int
     bundles: bool = False
+    payment: Decimal | None = None
 
 
 @dataclass(slots=True)
@@ -119,17 +129,25 @@ class Sums:
 
     def take(self, entry: Entry) -> None:
         """Count an entry out."""
-        owner = owner_of(entry.agent)
-        self.owners[owner] -= 1
-        if not self.owners[owner]:
-            del self.owners[owner]
-        self.micros -= micros(entry.left)
+        self.take_many([entry.agent], micros(entry.left))
+
+    def take_many(self, agents: Sequence[str], quantity: int) -> None:
+        """Count out the entries of some agents, and a quantity."""
+        for agent, count in Counter(agents).items():
+            owner = owner_of(agent)
+            left = self.owners[owner] - count
+            if left:
+                self.owners[owner] = left
+            else:
+                del self.owners[owner]
+        self.micros -= quantity
 
 
 @dataclass(slots=True)
 class Resource:
     """A resource; `name` is empty until somebody names it. A `policy` or `payment_rule` that is fixed binds everybody.
 
+    `last_clearing` has the first fills of a large clearing, `recent` what all of them sum up to.
     `stirred_at`: the first posting since a standing clearing was carried out, `cleared_for` the period it was for.
     `deadlines` is a heap; it may still name entries that have ended. `pools` are those that are not settled.
     """
@@ -180,7 +198,12 @@ def live(entries: Iterable[_Timed], now: datetime) -> list[_Timed]:
 
 def free(entries: Iterable[Entry], now: datetime) -> list[Entry]:
     """Return the live entries that are in no pool."""
-    return [entry for entry in live(entries, now) if not entry.pool]
+    return [e for e in entries if not e.pool and (e.until is None or e.until > now)]
+
+
+def any_free(entries: Iterable[Entry], now: datetime) -> bool:
+    """Return whether there is a live entry that is in no pool."""
+    return any(not entry.pool and (entry.until is None or entry.until > now) for entry in entries)
 
 
 def members(book: Resource, pool_id: str) -> list[Entry]:
@@ -213,8 +236,10 @@ def entry_of(book: Resource, entry_id: str) -> Entry | None:
 
 def evolve(book: Resource, event: Event) -> Resource:
     """Return the book after `event`; it may be the same object, changed."""
-    while len(book.ended) > _REMEMBERED:  # before, so that all that one event ends is at hand after it
-        del book.ended[next(iter(book.ended))]
+    more = len(book.ended) - _REMEMBERED
+    if more > 0 and not isinstance(event, _TOGETHER):  # what one decision ends is at hand after it
+        for entry_id in list(islice(book.ended, more)):
+            del book.ended[entry_id]
     _EVOLVE[type(event)](book, event)
     return book
 
@@ -319,10 +344,42 @@ def _cleared(book: Resource, event: ResourceCleared) -> None:
             event.clearing_price,
             len(event.allocations),
             len(event.suppliers),
+            payment=total(fill.payment for fill in event.allocations),
         ),
     )
     for fill in (*event.allocations, *event.suppliers):
         _fill(book, fill.entry_id, fill.quantity)
+
+
+def _continued(book: Resource, event: ClearingContinued) -> None:
+    so_far = book.recent[0]
+    assert so_far.payment is not None  # it is of one resource
+    more = replace(
+        so_far,
+        quantity=from_micros(micros(so_far.quantity) + sum(event.allocations.quantities)),
+        buyers=so_far.buyers + len(event.allocations.agents),
+        sellers=so_far.sellers + len(event.suppliers.agents),
+        payment=from_micros(micros(so_far.payment) + sum(event.allocations.payments)),
+    )
+    book.recent = (more, *book.recent[1:])
+    _fill_many(book.demand, book.demand_sums, event.allocations)
+    _fill_many(book.offers, book.offer_sums, event.suppliers)
+    _forget_deadlines(book)
+
+
+def _fill_many(side: dict[str, Entry], sums: Sums, fills: Fills) -> None:
+    """Fill entries of one side, all of it where no reason speaks of less. Those that end are not remembered: too many."""
+    gone = []
+    for entry_id, agent, quantity, reason in zip(
+        fills.entry_ids, fills.agents, fills.quantities, fills.reasons, strict=True
+    ):
+        if reason:
+            entry = side[entry_id]
+            side[entry_id] = _lessened(entry, from_micros(micros(entry.left) - quantity))
+        else:
+            del side[entry_id]
+            gone.append(agent)
+    sums.take_many(gone, sum(fills.quantities))
 
 
 def _pool_opened(book: Resource, event: PoolOpened) -> None:
@@ -356,12 +413,28 @@ def _fill(book: Resource, entry_id: str, quantity: Decimal) -> None:
     if entry.left == quantity:
         _end(book, entry_id, "filled")
         return
-    left = from_micros(micros(entry.left) - micros(quantity))
-    tiers = tuple(tier for tier in entry.tiers if tier.from_quantity <= left)
     side, sums = _side(book, entry.side)
     sums.take(entry)
-    side[entry_id] = replace(entry, left=left, minimum=Decimal(0), tiers=tiers)
+    side[entry_id] = _lessened(entry, from_micros(micros(entry.left) - micros(quantity)))
     sums.add(side[entry_id])
+
+
+def _lessened(entry: Entry, left: Decimal) -> Entry:
+    return Entry(  # as `replace` does, in half the time
+        entry.entry_id,
+        entry.agent,
+        entry.side,
+        entry.quantity,
+        left,
+        entry.limit,
+        entry.until,
+        entry.posted_at,
+        Decimal(0),
+        tuple(tier for tier in entry.tiers if tier.from_quantity <= left) if entry.tiers else (),
+        entry.priority,
+        entry.weight,
+        entry.pool,
+    )
 
 
 def _bundle(book: Resource, event: BundlePosted) -> None:
@@ -426,6 +499,11 @@ def _end(book: Resource, entry_id: str, status: EntryStatus) -> None:
     entry = side.pop(entry_id)
     sums.take(entry)
     book.ended[entry_id] = Ended(entry.agent, status)
+    _forget_deadlines(book)
+
+
+def _forget_deadlines(book: Resource) -> None:
+    """Drop the next deadlines as long as they are of entries that have ended."""
     while book.deadlines and entry_of(book, book.deadlines[0][1]) is None:
         heappop(book.deadlines)
 
@@ -439,6 +517,7 @@ _EVOLVE: Mapping[type, Callable[..., None]] = {
     BundlePosted: _bundle,
     ClearingDue: _due,
     ResourceCleared: _cleared,
+    ClearingContinued: _continued,
     BundlesCleared: _bundles_cleared,
     PoolOpened: _pool_opened,
     PoolCleared: _pool_cleared,

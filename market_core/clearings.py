@@ -1,29 +1,30 @@
 """What clearing a book gives: its demand and offers, handed to the mechanism that the policy asks for."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
 from market_core.book import Entry, Resource, free
-from market_core.events import Fill, LeftOut, Proof, ResourceCleared
 from market_core.mechanisms import clearing, fair_share
-from market_core.mechanisms.procurement import DoesNotFit, Unproved
+from market_core.mechanisms.procurement import DoesNotFit, TooLarge, Unproved
 from market_core.mechanisms.procurement import Proof as Proved
 from market_core.rejections import Code, Rejection
 from market_core.terms import ClearingRule, Policy
-from market_core.values import MICRO, from_micros, micros, owner_of, plain
+from market_core.values import MICRO, from_micros, micros, micros_of_each, owner_of, plain
 
 
 @dataclass(frozen=True, slots=True)
 class Cleared:
     """A clearing of the entries `demand` and `offers`; the numbers stand at their positions, in micros.
 
-    `reasons`: why an entry got less than it asked, "" where it got all.
+    `limits`: -1 for any price. `reasons`: why an entry got less than it asked, "" where it got all.
     """
 
     demand: tuple[Entry, ...]
     offers: tuple[Entry, ...]
+    limits: tuple[Sequence[int], Sequence[int]]
     price: int
     offer_price: int
     quantities: tuple[tuple[int, ...], tuple[int, ...]]
@@ -64,22 +65,58 @@ def clear(
 def _efficient(
     demand: tuple[Entry, ...], offers: tuple[Entry, ...], grain: int, rule: ClearingRule
 ) -> Cleared | None:
+    if rule == "uniform" and len(demand) + len(offers) >= clearing.LARGE:
+        with suppress(TooLarge, OverflowError):
+            return _large(demand, offers, grain)
     bids, asks = [_plain(entry) for entry in demand], [_plain(entry) for entry in offers]
     made = clearing.mcafee(bids, asks) if rule == "mcafee" else clearing.clear(bids, asks, grain)
     if made is None:
         return None
     why = clearing.reasons(bids, asks, made, grain)
+    words = (tuple(each or "" for each in why[0]), tuple(each or "" for each in why[1]))
+    return _cleared(demand, offers, (_limits(demand), _limits(offers)), made, words)
+
+
+def _limits(entries: tuple[Entry, ...]) -> list[int]:
+    return micros_of_each([entry.limit for entry in entries])
+
+
+def _cleared(
+    demand: tuple[Entry, ...],
+    offers: tuple[Entry, ...],
+    limits: tuple[Sequence[int], Sequence[int]],
+    made: clearing.Clearing,
+    why: tuple[tuple[str, ...], tuple[str, ...]],
+) -> Cleared:
     return Cleared(
         demand,
         offers,
+        limits,
         made.price,
         made.offer_price,
         (made.demand, made.offers),
         (made.payments, made.receipts),
-        (tuple(each or "" for each in why[0]), tuple(each or "" for each in why[1])),
+        why,
         made.market_surplus,
         made.proof,
         made.mechanism,
+    )
+
+
+def _large(demand: tuple[Entry, ...], offers: tuple[Entry, ...], grain: int) -> Cleared | None:
+    """Clear a large book as columns. Raises TooLarge or OverflowError for one that is not plain, or not for arrays."""
+    bids, asks = _columns(demand), _columns(offers)
+    made, why = clearing.clear_plain(bids, asks, grain)
+    return None if made is None else _cleared(demand, offers, (bids.limits, asks.limits), made, why)
+
+
+def _columns(entries: tuple[Entry, ...]) -> clearing.Plain:
+    if any(entry.minimum or entry.tiers for entry in entries):
+        raise TooLarge("columns hold a quantity and a limit of each entry")
+    return clearing.Plain(
+        micros_of_each([entry.left for entry in entries]),
+        _limits(entries),
+        lambda place: (entries[place].agent, entries[place].entry_id),
     )
 
 
@@ -120,6 +157,7 @@ def _fair(
     return Cleared(
         demand,
         offers,
+        (_limits(demand), _limits(offers)),
         made.price,
         made.price,
         (made.demand, tuple(sold)),
@@ -164,52 +202,6 @@ def _why_unsold(
     return tuple(why(place, entry) for place, entry in enumerate(offers))
 
 
-# As an event
-
-
-def event(made: Cleared, at: datetime, by: str, policy: Policy, rule: ClearingRule) -> ResourceCleared:
-    """Return a clearing as it is recorded."""
-    return ResourceCleared(
-        at,
-        by,
-        from_micros(made.price),
-        _fills(made, 0),
-        _fills(made, 1),
-        made.mechanism,
-        policy,
-        rule,
-        _left_out(made),
-        from_micros(made.market_surplus),
-        None if made.offer_price == made.price else from_micros(made.offer_price),
-        _proof(made.proof),
-    )
-
-
-def _proof(made: Proved | None) -> Proof | None:
-    if made is None:
-        return None
-    return Proof(made.status, from_micros(made.gap), from_micros(made.bound), made.solver)
-
-
-def _fills(made: Cleared, side: int) -> tuple[Fill, ...]:
-    """Return the fills of one side in the order of agents and ids, which tells nothing about arrival."""
-    entries = (made.demand, made.offers)[side]
-    rows = zip(entries, made.quantities[side], made.payments[side], made.reasons[side], strict=True)
-    fills = (
-        Fill(
-            entry.entry_id,
-            entry.agent,
-            from_micros(quantity),
-            from_micros(payment),
-            reason,
-            saving(entry, quantity, payment),
-        )
-        for entry, quantity, payment, reason in rows
-        if quantity
-    )
-    return tuple(sorted(fills, key=lambda fill: (fill.agent, fill.entry_id)))
-
-
 def saving(entry: Entry, quantity: int, payment: int) -> Decimal | None:
     """Return how much better than its limit an entry did, its limit x quantity rounded in its favour; None without one."""
     if entry.limit is None:
@@ -218,14 +210,3 @@ def saving(entry: Entry, quantity: int, payment: int) -> Decimal | None:
     if entry.side == "demand":
         return from_micros(-(-total // MICRO) - payment)
     return from_micros(max(0, payment - total // MICRO))
-
-
-def _left_out(made: Cleared) -> tuple[LeftOut, ...]:
-    """Return who got nothing though the price did not speak against it."""
-    found = [
-        LeftOut(entry.entry_id, entry.agent, reason)
-        for side, entries in enumerate((made.demand, made.offers))
-        for entry, quantity, reason in zip(entries, made.quantities[side], made.reasons[side], strict=True)
-        if not quantity and reason not in ("", "out_of_price", "no_partner")
-    ]
-    return tuple(sorted(found, key=lambda row: (row.agent, row.entry_id)))

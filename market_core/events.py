@@ -523,6 +523,36 @@ class ResourceCleared:
 
 
 @dataclass(frozen=True, slots=True)
+class Fills:
+    """Many fills as columns, in the order of agents and ids. Quantities, payments and savings are in millionths.
+
+    A reason is empty where an entry got all that was left of it, and there alone.
+    """
+
+    entry_ids: tuple[str, ...]
+    agents: tuple[str, ...]
+    quantities: tuple[int, ...]
+    payments: tuple[int, ...]
+    reasons: tuple[str, ...]
+    savings: tuple[int | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ClearingContinued:
+    """More of the clearing that was recorded just before: of a large one, ResourceCleared tells the first fills.
+
+    `part` from 2 to `parts`, the ResourceCleared being the first; all are recorded together.
+    """
+
+    at: datetime
+    part: int
+    parts: int
+    allocations: Fills
+    suppliers: Fills
+    left_out: tuple[LeftOut, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ClearingDue:
     """A standing clearing was carried out for the `period` that began then; `why` nothing was cleared, else empty."""
 
@@ -644,6 +674,7 @@ Event = (
     | EntriesLapsed
     | ClearingDue
     | ResourceCleared
+    | ClearingContinued
     | BundlesCleared
     | PoolOpened
     | PoolCleared

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
+from functools import lru_cache
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -75,6 +76,7 @@ def auction_stream(auction_id: str) -> str:
     return f"auction/{auction_id}"
 
 
+@lru_cache(maxsize=1024)  # each event and row of a resource asks for it
 def resource_stream(name: str) -> str:
     """Return the stream of a resource, whatever way its name is written."""
     return f"resource/{name_of(name)}"
@@ -146,6 +148,17 @@ def streams(command: AnyCommand, found: States, facts: Facts) -> tuple[str, ...]
             return (agent_stream(whose),)
         case Lapse():
             return _lapse_streams(command, found, facts)
+
+
+_LONG = 20_000  # entries in a book
+
+
+def takes_long(found: States, command: AnyCommand) -> bool:
+    """Return whether `handle` may take so long that nobody else should have to wait for it."""
+    books = [state for state in found.values() if isinstance(state, Resource)]
+    return isinstance(command, AggregateDemand | Lapse) and any(
+        len(book.demand) + len(book.offers) > _LONG for book in books
+    )
 
 
 def _lapse_streams(command: Lapse, found: States, facts: Facts) -> tuple[str, ...]:

@@ -326,7 +326,7 @@ class PolicySeen:
 class ResourceSeen:
     """A resource as `viewer` may see it: sums and own entries, never another agent's limit.
 
-    `curves` and `mean_limits` are of demand and of offers.
+    `curves` and `mean_limits` are of demand and of offers. `last_clearing` names the first fills of a large clearing.
     """
 
     name: str

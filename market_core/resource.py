@@ -5,9 +5,9 @@ from datetime import datetime
 from decimal import Decimal
 from functools import singledispatch
 
-from market_core import clearings, standing
+from market_core import clearing_events, clearings, standing
 from market_core.agent import Agent
-from market_core.book import BundleDemand, Resource, Sums, entry_of, free, live, over
+from market_core.book import BundleDemand, Ended, Entry, Resource, Sums, any_free, entry_of, free, live, over
 from market_core.commands import (
     AggregateDemand,
     DeclareResource,
@@ -43,7 +43,7 @@ from market_core.values import (
     shown,
 )
 
-MOST_IN_BOOK = 100_000
+MOST_IN_BOOK = 1_000_000
 """Entries on each side of a resource."""
 MOST_BUNDLES = 10_000
 """Demands for bundles in one book."""
@@ -260,11 +260,7 @@ def _check_mine(entry_id: str, agent: str, book: Resource, facts: Facts, move: s
     entry = entry_of(book, entry_id) or book.bundles.get(entry_id)
     whose = entry.agent if entry else ended.agent if ended else None
     if whose != agent:
-        seen = book.last_clearing
-        public = seen is not None and entry_id in {
-            fill.entry_id for fill in (*seen.allocations, *seen.suppliers)
-        }
-        raise Rejection(Code.NOT_YOUR_ENTRY if public else Code.UNKNOWN_ID)
+        raise Rejection(Code.NOT_YOUR_ENTRY if _told(entry, ended) else Code.UNKNOWN_ID)
     status: EntryStatus = ended.status if ended else "open"
     if entry is not None and entry.until is not None and entry.until <= facts.now:
         status = "lapsed"
@@ -278,18 +274,25 @@ def _check_mine(entry_id: str, agent: str, book: Resource, facts: Facts, move: s
         raise Rejection(Code.IN_A_POOL, closes_at=shown(book.pools[entry.pool].closes_at))
 
 
+def _told(entry: Entry | BundleDemand | None, ended: Ended | None) -> bool:
+    """Return whether a clearing may have told the id of an entry to everybody."""
+    if isinstance(entry, Entry):
+        return entry.left != entry.quantity
+    return ended is not None and ended.status == "filled"
+
+
 @decide.register
 def _(command: AggregateDemand, book: Resource, facts: Facts, owner: Agent | None = None) -> list[Event]:
     if not book.name:
         raise Rejection(Code.UNKNOWN_RESOURCE)
     assert command.payment_rule in (None, "uniform", "mcafee")  # the others are for other ways
     policy, rule = chosen(command.policy, command.payment_rule, book)
-    return [_cleared_now(book, facts.now, command.agent, policy, rule)]
+    return _cleared_now(book, facts.now, command.agent, policy, rule)
 
 
-def _cleared_now(book: Resource, now: datetime, by: str, policy: Policy, rule: ClearingRule) -> Event:
+def _cleared_now(book: Resource, now: datetime, by: str, policy: Policy, rule: ClearingRule) -> list[Event]:
     for side, entries in (("demand", book.demand), ("offer", book.offers)):
-        if not free(entries.values(), now):
+        if not any_free(entries.values(), now):
             pooled = (
                 f"all {side} is in a pool"
                 if live(entries.values(), now)
@@ -300,7 +303,7 @@ def _cleared_now(book: Resource, now: datetime, by: str, policy: Policy, rule: C
     made = clearings.clear(book, now, policy, rule)
     if made is None:
         raise Rejection(Code.NOTHING_TO_CLEAR, why=_why_nothing(book, now))
-    return clearings.event(made, now, by, policy, rule)
+    return clearing_events.events(made, now, by, policy, rule)
 
 
 def chosen(policy: Policy | None, rule: ClearingRule | None, book: Resource) -> tuple[Policy, ClearingRule]:
@@ -360,4 +363,4 @@ def _standing(book: Resource, now: datetime) -> list[Event]:
         cleared = _cleared_now(book, now, MARKET, book.policy or "efficient", book.payment_rule or "uniform")
     except Rejection as why:
         return [ClearingDue(now, period, why.message)]
-    return [ClearingDue(now, period, ""), cleared]
+    return [ClearingDue(now, period, ""), *cleared]

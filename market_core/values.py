@@ -9,7 +9,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from decimal import Context, Decimal
+from decimal import Context, Decimal, localcontext
 from fractions import Fraction
 from functools import lru_cache
 from typing import Annotated, Any
@@ -123,6 +123,12 @@ def micros(amount: Decimal) -> int:
     return int(EXACT.scaleb(amount, 6))
 
 
+def micros_of_each(amounts: Iterable[Decimal | None]) -> list[int]:
+    """Return amounts in millionths, as `micros` does, and -1 for None: quicker for many."""
+    with localcontext(EXACT):
+        return [-1 if amount is None else int(amount * MICRO) for amount in amounts]
+
+
 def from_micros(amount: int) -> Decimal:
     """Return `amount` millionths as a decimal without trailing zeros. Exact below 10**28."""
     whole, rest = divmod(amount, MICRO)
@@ -146,6 +152,19 @@ def plain(amount: Decimal) -> str:
     if "." in text:
         text = text.rstrip("0").rstrip(".")
     return "0" if text == "-0" else text
+
+
+def plain_micros(amount: int) -> str:
+    """Return millionths, 0 or more, as `plain` writes the amount.
+
+    >>> plain_micros(12_500_000), plain_micros(7_000_000), plain_micros(1)
+    ('12.5', '7', '0.000001')
+    """
+    text = str(amount)
+    if amount < MICRO:
+        text = text.rjust(7, "0")
+    rest = text[-6:].rstrip("0")
+    return f"{text[:-6]}.{rest}" if rest else text[:-6]
 
 
 def half_even(numerator: int, denominator: int) -> int:

@@ -10,11 +10,11 @@ from market_core.facts import Windows
 from server.clock import RandomIds, SystemClock, jitter, stopwatch
 from server.config import MEMORY, Settings
 from server.ports import EventStore
-from server.scheduler import keep_time
+from server.scheduler import keep_tidy, keep_time
 from server.service import Service
 from server.solver import ProcessSolver
 
-_GARBAGE = 20_000
+GARBAGE = 20_000
 """Objects more than before at which garbage is looked for: a call leaves next to none, a long one makes thousands."""
 
 
@@ -38,6 +38,7 @@ async def running(
     try:
         async with service.running(), anyio.create_task_group() as tasks:
             tasks.start_soon(keep_time, service)
+            tasks.start_soon(keep_tidy, store)
             yield service
             tasks.cancel_scope.cancel()
     finally:
@@ -55,6 +56,6 @@ async def serve_stdio(settings: Settings) -> None:
     async with running(open_store(settings.db), settings.solve_seconds, windows) as service:
         server = protocol.build(service, Identity(settings.agent))
         gc.freeze()  # what is here by now stays: no need to look through it for garbage again and again
-        gc.set_threshold(_GARBAGE)
+        gc.set_threshold(GARBAGE)
         gc.enable()
         await protocol.serve_stdio(server)

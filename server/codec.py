@@ -6,14 +6,16 @@ from the fields of the old form to those of the new one.
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import fields
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import fields, replace
+from itertools import chain
 from operator import attrgetter
 from typing import Any, get_args
 
 from pydantic import TypeAdapter
 
 from market_core import events
+from market_core.book import Entry, Resource
 from market_core.canonical import canonical
 from market_core.events import Event
 from market_core.handle import State, new_state
@@ -84,6 +86,8 @@ _UPCASTERS: Mapping[tuple[str, int], Callable[[Fields], Fields]] = {
 SNAPSHOT_FORM = "6"
 """Raise it whenever a state's fields change: older snapshots are then ignored."""
 
+_IN_PART = 1_000  # entries of a state
+
 
 class UnknownForm(Exception):  # noqa: N818
     """An event that this version does not know: written by a newer one."""
@@ -121,6 +125,32 @@ def decode(body: str) -> Event:
 def encode_state(state: State) -> str:
     """Return a state as JSON, for a snapshot. The order of mappings stays: it may say which is the oldest."""
     return _adapter(type(state)).dump_json(state).decode()
+
+
+def state_parts(state: State) -> Iterator[str]:
+    """Return what `encode_state` does in parts, none of which takes long. The state may change after this returns."""
+    if not isinstance(state, Resource):
+        return iter((encode_state(state),))
+    # A quote within a text is escaped, so these are where they seem to be.
+    text = encode_state(replace(state, demand={}, offers={}))
+    before, _, rest = text.partition('"demand":{}')
+    between, _, after = rest.partition('"offers":{}')
+    sides = list(state.demand.values()), list(state.offers.values())
+    return chain(
+        [f'{before}"demand":{{'],
+        _entries(sides[0]),
+        [f'}}{between}"offers":{{'],
+        _entries(sides[1]),
+        [f"}}{after}"],
+    )
+
+
+def _entries(entries: Sequence[Entry]) -> Iterator[str]:
+    """Return the entries of a mapping by their ids, some at a time."""
+    for begin in range(0, len(entries), _IN_PART):
+        part = {entry.entry_id: entry for entry in entries[begin : begin + _IN_PART]}
+        text = _adapter(dict[str, Entry]).dump_json(part).decode()
+        yield ("," if begin else "") + text[1:-1]
 
 
 def decode_state(stream: str, body: str) -> State:

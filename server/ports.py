@@ -42,7 +42,8 @@ class Summary(NamedTuple):
     """What lists and searches need of one thing: the newest one of a kind and id replaces the one before.
 
     `kind` is auction, bid, award, watch (of work that may become overdue), demand, offer, resource or agent; `until` the moment (epoch microseconds)
-    at which an open thing ends by itself; `tags` what it is searched by; `body` JSON for the reader.
+    at which an open thing ends by itself; `tags` what it is searched by, of an auction, an award or an agent; `body`
+    JSON for the reader.
     """
 
     kind: str
@@ -54,6 +55,25 @@ class Summary(NamedTuple):
     until: int | None = None
     tags: tuple[str, ...] = ()
     body: str = "{}"
+
+
+class Ended(NamedTuple):
+    """The end of very many demands or offers: their summaries are to say `status`, and nothing else but whose they were.
+
+    It is for good: no summary of that kind and id comes after it.
+    """
+
+    kind: str
+    status: str
+    ids: tuple[str, ...]
+
+
+class Rewritten(NamedTuple):
+    """A new body of a summary that is there and otherwise stays as it is."""
+
+    kind: str
+    id: str
+    body: str
 
 
 class Notice(NamedTuple):
@@ -80,7 +100,8 @@ class Remembered:
 class Transaction:
     """All that one command changes, in one piece.
 
-    `guards` are streams only read, with their versions; `summaries` hold each kind and id once.
+    `guards` are streams only read, with their versions; `summaries` hold each kind and id once; `ended` and
+    `rewritten` are of what has a summary already.
     """
 
     writes: tuple[Write, ...]
@@ -88,6 +109,8 @@ class Transaction:
     summaries: tuple[Summary, ...] = ()
     notices: tuple[Notice, ...] = ()
     remember: Remembered | None = None
+    ended: tuple[Ended, ...] = ()
+    rewritten: tuple[Rewritten, ...] = ()
 
 
 def keep_those_that_hold(batch: Sequence[Transaction], keep: Callable[[Transaction], bool]) -> frozenset[int]:
@@ -232,6 +255,10 @@ class EventStore(Protocol):
 
     async def streams(self) -> Sequence[str]:
         """Return the names of all streams, sorted."""
+        ...
+
+    async def tidy(self, most: int) -> bool:
+        """Do up to `most` pieces of work that commits have put off, which nobody sees; return whether there is more."""
         ...
 
     async def watch(self) -> None:

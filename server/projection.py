@@ -27,6 +27,7 @@ from market_core.events import (
     BundleFill,
     BundlePosted,
     BundlesCleared,
+    ClearingContinued,
     ClearingDue,
     DeadlineExtended,
     DemandPosted,
@@ -34,6 +35,7 @@ from market_core.events import (
     EntryWithdrawn,
     Event,
     Fill,
+    Fills,
     Granted,
     LeftOut,
     OfferPosted,
@@ -55,10 +57,10 @@ from market_core.events import (
 from market_core.handle import State, auction_stream, resource_stream
 from market_core.outcomes import current_winners, overdue_at, state_of, winners_of
 from market_core.standing import next_clearing
-from market_core.values import MARKET, from_micros, name_of, plain, resource_of, shown, total
-from server.ports import Notice, Summary
+from market_core.values import MARKET, from_micros, name_of, plain, plain_micros, resource_of, shown, total
+from server.ports import Ended, Notice, Rewritten, Summary
 
-Projected = Summary | Notice
+Projected = Summary | Notice | Ended | Rewritten
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -340,11 +342,6 @@ def _book_row(book: Resource) -> Summary:
 
 def _entry_row(book: Resource, entry: Entry) -> Summary:
     stream = resource_stream(book.name)
-    body = {
-        "resource": book.name,
-        "left": plain(entry.left),
-        "limit": None if entry.limit is None else plain(entry.limit),
-    }
     return Summary(
         kind=entry.side,
         id=entry.entry_id,
@@ -353,8 +350,13 @@ def _entry_row(book: Resource, entry: Entry) -> Summary:
         parent=stream,
         status="open",
         until=None if entry.until is None else epoch(entry.until),
-        body=_json(body),
+        body=_entry_body(book, entry),
     )
+
+
+def _entry_body(book: Resource, entry: Entry) -> str:
+    limit = None if entry.limit is None else plain(entry.limit)
+    return _json({"resource": book.name, "left": plain(entry.left), "limit": limit})
 
 
 _KINDS = {"dem": "demand", "off": "offer", "bun": "bundle"}
@@ -491,6 +493,52 @@ def _(event: ResourceCleared, book: Resource) -> list[Projected]:
 
 
 @_resource.register
+def _(event: ClearingContinued, book: Resource) -> list[Projected]:
+    cleared = book.last_clearing
+    assert cleared is not None  # the one that is continued
+    offer_price = cleared.clearing_price if cleared.offer_price is None else cleared.offer_price
+    rows = _fill_rows(book, book.demand, event.allocations, event.at, cleared.clearing_price)
+    rows += _fill_rows(book, book.offers, event.suppliers, event.at, offer_price)
+    return rows + [_left_out(book, event, left) for left in event.left_out]
+
+
+def _fill_rows(
+    book: Resource, side: Mapping[str, Entry], fills: Fills, at: datetime, price: Decimal
+) -> list[Projected]:
+    """Return what became of many entries of one side, and a receipt for each as `_receipt` makes it."""
+    kind, news = ("demand", "demand_allocated") if side is book.demand else ("offer", "offer_sold")
+    part = zip(fills.entry_ids, fills.reasons, strict=True)
+    rows: list[Projected] = [
+        Rewritten(kind, one, _entry_body(book, side[one])) for one, reason in part if reason
+    ]
+    ended = [one for one, reason in zip(fills.entry_ids, fills.reasons, strict=True) if not reason]
+    rows += [Ended(kind, "filled", tuple(ended))] if ended else []
+    ref = resource_stream(book.name).partition("/")[2]
+    begin = f'{_json({"at": shown(at), "resource": book.name})[:-1]},"entry":"'
+    middle = f'","unit_price":"{plain(price)}","payment":"'
+    columns = zip(
+        fills.entry_ids,
+        fills.agents,
+        map(plain_micros, fills.quantities),
+        map(plain_micros, fills.payments),
+        fills.reasons,
+        ["null" if saving is None else f'"{plain_micros(saving)}"' for saving in fills.savings],
+        strict=True,
+    )
+    rows += [
+        Notice(  # ids and reasons have nothing that JSON escapes
+            agent,
+            news,
+            ref,
+            MARKET,
+            f'{begin}{entry_id}","quantity":"{quantity}{middle}{payment}","reason":"{reason}","saving":{saving}}}',
+        )
+        for entry_id, agent, quantity, payment, reason, saving in columns
+    ]
+    return rows
+
+
+@_resource.register
 def _(event: BundlesCleared, book: Resource) -> list[Projected]:
     rows: list[Projected] = []
     for given in event.allocations:
@@ -585,7 +633,9 @@ def _pool_notice(
     return Notice(topic, kind, event.auction_id, by, _json(told))
 
 
-def _left_out(book: Resource, event: ResourceCleared | BundlesCleared | PoolCleared, left: LeftOut) -> Notice:
+def _left_out(
+    book: Resource, event: ResourceCleared | ClearingContinued | BundlesCleared | PoolCleared, left: LeftOut
+) -> Notice:
     told = {"at": shown(event.at), "resource": book.name, "entry": left.entry_id, "reason": left.reason}
     return Notice(left.agent, "left_out", resource_stream(book.name).partition("/")[2], MARKET, _json(told))
 

@@ -5,15 +5,18 @@ the first to record wins, the others find nothing to do.
 """
 
 import logging
+from contextlib import suppress
 
 import anyio
 
 from market_core.commands import Lapse
-from server.ports import StoreBroken, StoreUnavailable
+from server.ports import EventStore, StoreBroken, StoreUnavailable
 from server.projection import epoch
 from server.service import Answer, Service
 
 log = logging.getLogger("agent_market")
+_TIDY = 200  # pieces of work at once,
+_TIDY_PAUSE = 0.05  # seconds apart: what others ask for comes between
 _LOOK_AGAIN = 30.0  # seconds; another process may have set a deadline that it did not live to see
 
 
@@ -48,3 +51,12 @@ async def _carry_out_due(service: Service) -> float:
     if until is None:
         return _LOOK_AGAIN
     return min(max((until - epoch(service.clock.now())) / 1_000_000, least), _LOOK_AGAIN)
+
+
+async def keep_tidy(store: EventStore) -> None:
+    """Do what commits have put off, for ever, a little at a time."""
+    while True:
+        more = False
+        with suppress(StoreUnavailable, StoreBroken):  # there is time
+            more = await store.tidy(_TIDY)
+        await anyio.sleep(_TIDY_PAUSE if more else _LOOK_AGAIN)

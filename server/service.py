@@ -5,32 +5,38 @@ commits them together. Nothing is answered, told or read before the commit that 
 process changed meanwhile comes back as stale and is decided again on fresh state.
 """
 
+import gc
 import json
 import random
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, KeysView, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 
 import anyio
+import anyio.lowlevel
+import anyio.to_thread
+from anyio.abc import TaskGroup
 
 from market_core.canonical import canonical, chain_hash, digest
 from market_core.commands import AnyCommand, CreateAuction
 from market_core.events import Event
 from market_core.facts import Facts, Windows
-from market_core.handle import Decision, State, States, evolve, handle, streams
+from market_core.handle import Decision, State, States, evolve, handle, streams, takes_long
 from market_core.mechanisms.solve import Question, Solution, solve
 from market_core.rejections import Code, Rejection
 from server import codec
 from server.ports import (
     Clock,
+    Ended,
     EventStore,
     Ids,
     Notice,
     Recorded,
     Remembered,
+    Rewritten,
     Solver,
     StoreBroken,
     StoreUnavailable,
@@ -149,6 +155,7 @@ class _Batch:
     keys: set[tuple[str, str]] = field(default_factory=set)
     states: dict[str, State] = field(default_factory=dict)  # of the streams read in this turn, as they stand
     written: set[str] = field(default_factory=set)
+    is_long: bool = False  # something in it takes seconds
 
     def unread(self) -> set[str]:
         """Return the streams that the commands name, as far as can be told by now, and that were not read."""
@@ -164,6 +171,8 @@ class _Draft:
     guards: dict[str, int] = field(default_factory=dict)
     summaries: dict[tuple[str, str], Summary] = field(default_factory=dict)
     notices: list[Notice] = field(default_factory=list)
+    ended: list[Ended] = field(default_factory=list)
+    rewritten: list[Rewritten] = field(default_factory=list)
 
 
 class Service:
@@ -186,12 +195,15 @@ class Service:
         self.clock = clock
         self.solver = solver or Inline()
         self._ids = ids
+        self._tasks: TaskGroup  # while it runs
         self._queue: deque[_Waiting] = deque()
         self._awaited = 1  # commands in the queue that wake the writer
         self._arrived = anyio.Event()
         self._last_arrival = 0.0
         self._pace = 0.0  # seconds between two commands, of late
         self._turn = anyio.Lock(fast_acquire=True)
+        self._looking = anyio.Lock(fast_acquire=True)  # at what the writer does not hold
+        self._held: KeysView[str] | None = None  # streams; None but while the writer does something long
         self._streams = Streams(store)
         self._company = 1  # commands in the last batch, as far as they count
         self._try_every = self._try_in = _TRY_EVERY  # batches
@@ -203,6 +215,7 @@ class Service:
     async def running(self) -> AsyncIterator["Service"]:
         """Run the writer; on leaving, carry out what is queued, then stop."""
         async with anyio.create_task_group() as tasks:
+            self._tasks = tasks
             tasks.start_soon(self._write_forever)
             try:
                 yield self
@@ -264,12 +277,33 @@ class Service:
 
     async def see(self, names: Iterable[str], view: Callable[[States, datetime], _T]) -> _T:
         """Return what `view` makes of the states of the streams `names`, as committed at this moment."""
+        wanted = tuple(names)
+        if self._is_free(wanted):
+            async with self._looking:
+                if self._is_free(wanted):  # still
+                    return await self._seen(wanted, view)
         async with self._turn:
-            wanted = tuple(names)
-            await self._streams.load(wanted)
-            seen = view({name: self._streams[name].state for name in wanted}, self.clock.now())
+            seen = await self._seen(wanted, view)
             self._streams.trim()
             return seen
+
+    async def _seen(self, wanted: Sequence[str], view: Callable[[States, datetime], _T]) -> _T:
+        await self._streams.load(wanted)
+        return view({name: self._streams[name].state for name in wanted}, self.clock.now())
+
+    def _is_free(self, wanted: Iterable[str]) -> bool:
+        """Return whether the writer does something long that has nothing to do with these streams."""
+        return self._held is not None and self._held.isdisjoint(wanted)
+
+    @asynccontextmanager
+    async def _holding(self, batch: _Batch) -> AsyncIterator[None]:
+        """Do something long in the writer's turn, while others may see the streams that the batch does not hold."""
+        self._held = batch.states.keys()
+        try:
+            yield
+        finally:
+            async with self._looking:
+                self._held = None
 
     # Writing
 
@@ -329,7 +363,11 @@ class Service:
             for waiting in pending:
                 waiting.failure = Rejection(Code.BUSY)
                 waiting.done.set()
-            await self._streams.save_snapshots()
+            if self._streams.due():
+                for save in self._streams.large():
+                    self._tasks.start_soon(save)
+                await anyio.lowlevel.checkpoint()  # whoever waits for an answer has it first
+                await self._streams.save_snapshots()
             self._streams.trim()
 
     async def _attempt(self, pending: list[_Waiting]) -> list[_Waiting]:
@@ -337,7 +375,11 @@ class Service:
         batch = _Batch(pending)
         try:
             left = await self._decide_all(pending, batch)
-            stale = await self._commit(batch.transactions)
+            if batch.is_long:
+                async with self._holding(batch):
+                    stale = await self._commit(batch.transactions)
+            else:
+                stale = await self._commit(batch.transactions)
         except Exception as failure:  # handed to the callers: nothing was written
             self._streams.forget(batch.states)
             for waiting in pending:
@@ -435,6 +477,17 @@ class Service:
             names = streams(command, batch.states, facts)
         waiting.streams.update(names)
         found = {name: batch.states[name] for name in names}
+        if not takes_long(found, command):
+            return self._apply(found, command, facts, batch, draft)
+        batch.is_long = True
+        async with self._holding(batch):
+            with _no_search_for_garbage():
+                return await anyio.to_thread.run_sync(self._apply, found, command, facts, batch, draft)
+
+    def _apply(
+        self, found: dict[str, State], command: AnyCommand, facts: Facts, batch: _Batch, draft: _Draft
+    ) -> After:
+        """Decide, and change the streams here and in the draft. It may run beside the event loop: only the writer does so."""
         decision = handle(found, command, facts)
         # What was read and is not on disk yet must get there, or this decision was built on sand.
         for name in (*decision.guards, *batch.written.intersection(found)):
@@ -458,6 +511,10 @@ class Service:
         for row in project(stream.state, events):
             if isinstance(row, Notice):
                 draft.notices.append(row)
+            elif isinstance(row, Ended):
+                draft.ended.append(row)
+            elif isinstance(row, Rewritten):
+                draft.rewritten.append(row)
             else:
                 draft.summaries[row.kind, row.id] = row
         return stream.state
@@ -480,13 +537,31 @@ class Service:
         return again + left
 
 
+@contextmanager
+def _no_search_for_garbage() -> Iterator[None]:
+    """What is long makes many things and no garbage: to look for some among them would take as long again."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
 def _transaction(draft: _Draft, waiting: _Waiting) -> Transaction:
     writes = tuple(
         Write(name, draft.expected[name], tuple(recorded)) for name, recorded in draft.recorded.items()
     )
     guards = tuple((name, version) for name, version in draft.guards.items() if name not in draft.recorded)
     return Transaction(
-        writes, guards, tuple(draft.summaries.values()), tuple(draft.notices), _remember(waiting)
+        writes,
+        guards,
+        tuple(draft.summaries.values()),
+        tuple(draft.notices),
+        _remember(waiting),
+        tuple(draft.ended),
+        tuple(draft.rewritten),
     )
 
 

@@ -1,16 +1,22 @@
 """The streams that this process has at hand: their states, brought up to date from the store when asked for."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import anyio.lowlevel
+
+from market_core.book import Resource
 from market_core.canonical import GENESIS
 from market_core.handle import State, evolve, new_state
 from server import codec
 from server.ports import EventStore, Recorded, Snapshot, StoreBroken, StoreUnavailable
 
 _MOST = 2000  # streams kept between turns
-_SNAPSHOT_EVERY = 500  # events, or a quarter of the stream where that is more
+_AT_ONCE = 5_000  # things in a state up to which it is saved at once
+_SNAPSHOT_EVERY = 500  # events, or more in a long stream or for a large state
+Saving = Callable[[], Coroutine[None, None, None]]
+"""Saves a stream as it was when this was made."""
 
 
 @dataclass(slots=True)
@@ -20,6 +26,7 @@ class Stream:
     state: State
     version: int = 0
     hash: str = GENESIS
+    saved: int = 0  # the version of its snapshot, as far as this process knows
 
 
 class Streams:
@@ -68,27 +75,62 @@ class Streams:
         at_it = (codec.SNAPSHOT_FORM, first.version, first.hash)
         if saved is None or (saved.form, saved.version, saved.hash) != at_it:
             return new, await self._store.load(name)  # a snapshot is a cache: what does not match is ignored
-        return Stream(codec.decode_state(name, saved.body), saved.version, saved.hash), rest
+        return Stream(codec.decode_state(name, saved.body), saved.version, saved.hash, saved.version), rest
 
     def changed(self, names: Iterable[str]) -> None:
         """Note that events were committed to streams; auctions are short-lived and need no snapshot."""
         self._unsaved.update(name for name in names if not name.startswith("auction/"))
 
+    def due(self) -> bool:
+        """Return whether a stream has changed so much since its snapshot that it should be saved."""
+        self._unsaved = {name for name in self._unsaved if _is_due(self._cache.get(name))}
+        return bool(self._unsaved)
+
     async def save_snapshots(self) -> None:
-        """Save the long-lived streams whose tail since their snapshot has grown long, as far as the store can."""
-        with suppress(StoreUnavailable, StoreBroken):  # it is a cache: the next start is slower, no more
-            await self._save()
+        """Save the streams that are due, as far as the store can."""
+        for name in self._unsaved:
+            stream = self._cache[name]
+            stream.saved = stream.version
+            with suppress(StoreUnavailable, StoreBroken):  # it is a cache: the next start is slower, no more
+                await self._store.save_snapshot(
+                    self._snapshot(name, "".join(codec.state_parts(stream.state)))
+                )
         self._unsaved.clear()
 
-    async def _save(self) -> None:
-        for name in self._unsaved:
-            stream = self._cache.get(name)
-            if stream is None or stream.version < _SNAPSHOT_EVERY:
-                continue
-            saved = await self._store.snapshot(name)
-            tail = stream.version - (saved.version if saved else 0)
-            if tail > max(_SNAPSHOT_EVERY, stream.version // 4):
-                body = codec.encode_state(stream.state)
-                await self._store.save_snapshot(
-                    Snapshot(name, stream.version, stream.hash, codec.SNAPSHOT_FORM, body)
-                )
+    def large(self) -> list[Saving]:
+        """Take the streams that are due and so large that nobody should wait; return how to save each as it is now."""
+        names = [name for name in self._unsaved if _size(self._cache[name].state) > _AT_ONCE]
+        self._unsaved.difference_update(names)
+        return [self._saving(name) for name in names]
+
+    def _saving(self, name: str) -> Saving:
+        stream = self._cache[name]
+        stream.saved = stream.version
+        parts, empty = codec.state_parts(stream.state), self._snapshot(name, "")
+
+        async def save() -> None:
+            body = []
+            for part in parts:
+                body.append(part)
+                await anyio.lowlevel.checkpoint()
+            with suppress(StoreUnavailable, StoreBroken):
+                await self._store.save_snapshot(replace(empty, body="".join(body)))
+
+        return save
+
+    def _snapshot(self, name: str, body: str) -> Snapshot:
+        stream = self._cache[name]
+        return Snapshot(name, stream.version, stream.hash, codec.SNAPSHOT_FORM, body)
+
+
+def _is_due(stream: Stream | None) -> bool:
+    """Return whether a snapshot would spare the next start more than reading it takes."""
+    if stream is None:
+        return False
+    tail = stream.version - stream.saved
+    return tail > _SNAPSHOT_EVERY and tail > max(stream.version // 4, _size(stream.state))
+
+
+def _size(state: State) -> int:
+    """Return about how many things a state holds that each take as long to read as an event."""
+    return len(state.demand) + len(state.offers) if isinstance(state, Resource) else 0

@@ -1,7 +1,7 @@
 """The store in memory: for embedding and tests. Plain dictionaries; everything dies with the process."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import anyio
 
@@ -73,6 +73,14 @@ class MemoryStore:
             known = self._summaries.get(key)
             position = known.position if known else len(self._summaries) + 1
             self._summaries[key] = Found(position, summary, 0)
+        for kind, some_id, body in transaction.rewritten:
+            found = self._summaries[kind, some_id]
+            self._summaries[kind, some_id] = replace(found, summary=found.summary._replace(body=body))
+        for kind, status, ids in transaction.ended:
+            for some_id in ids:
+                found = self._summaries[kind, some_id]
+                summary = found.summary._replace(parent="", status=status, until=None, tags=(), body="{}")
+                self._summaries[kind, some_id] = replace(found, summary=summary)
         self._notices.extend(transaction.notices)
         if transaction.remember:
             self._remembered[transaction.remember.agent, transaction.remember.key] = transaction.remember
@@ -163,6 +171,10 @@ class MemoryStore:
     async def streams(self) -> Sequence[str]:
         """Return the names of all streams."""
         return sorted(self._events)
+
+    async def tidy(self, most: int) -> bool:  # noqa: ARG002 - a port's signature
+        """Nothing was put off."""
+        return False
 
     async def watch(self) -> None:
         """Wait for the next commit."""

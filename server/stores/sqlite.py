@@ -6,8 +6,8 @@ caller waits; and on a thread while it is slow (`_SLOW`): handing a quick commit
 
 import json
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, nullcontext, suppress
 from typing import Any, TypeVar
 
 import anyio
@@ -28,17 +28,27 @@ from server.ports import (
     Transaction,
     keep_those_that_hold,
 )
-from server.stores.sqlite_file import PATIENCE, locked, open_file, translated
+from server.stores.sqlite_file import PATIENCE, locked, open_file, open_reader, translated
 
 _SLOW = 0.002  # seconds a commit may take on the event loop
 _SLOW_ALONE = 0.01  # the same for a commit that one caller waits for: likely there is nobody else
+_MANY = 5_000  # summaries and notices in a commit, from which on it is written on a thread
+_LARGE = 1_000_000  # characters of a snapshot, likewise
 _POLL = 0.1  # seconds between looks at what other processes wrote, while somebody waits
 _T = TypeVar("_T")
 
 # What `Query.status` asks for: an open thing whose time is over counts as closed.
+_ENDING = ("demand", "offer")  # kinds whose end may stand in the table `ended`
+_TAGGED = ("auction", "award", "agent")  # kinds that have tags
 _STATUS_NOW = (
     "CASE WHEN {t}.status = 'open' AND {t}.until IS NOT NULL AND {t}.until <= :now "
     "THEN 'closed' ELSE {t}.status END"
+)
+_AS_IT_STANDS = "s.position, s.kind, s.id, s.stream, s.owner, s.parent, s.status, s.until, s.tags, s.body"
+_AS_ENDED = (
+    "s.position, s.kind, s.id, s.stream, s.owner, CASE WHEN e.id IS NULL THEN s.parent ELSE '' END parent, "
+    "coalesce(e.status, s.status), CASE WHEN e.id IS NULL THEN s.until END, s.tags, "
+    "CASE WHEN e.id IS NULL THEN s.body ELSE '{}' END"
 )
 
 
@@ -67,18 +77,21 @@ class SqliteStore:
         self._changed = anyio.Event()
         self._seconds = 0.0  # a commit takes, of late
         self._polled = 0.0
+        self._reading_aside = False  # while something long is written
         self._connection = open_file(path)
+        self._reader: sqlite3.Connection | None = None
         self._seen = self._data_version()
 
     # Writing
 
     async def commit(self, batch: Sequence[Transaction]) -> frozenset[int]:
         """Make the transactions that hold durable, in order; return the positions of the others."""
-        async with self._turn:
-            stale = await self._patiently(lambda: self._write(batch))
+        is_long = sum(len(one.notices) + len(one.summaries) for one in batch) > _MANY
+        async with self._turn, self._letting_read() if is_long else nullcontext():
+            stale = await self._patiently(lambda: self._write(batch), aside=is_long)
             try:
                 with translated(self.path):
-                    await self._commit(alone=len(batch) == 1)
+                    await self._commit(alone=len(batch) == 1, aside=is_long)
             except BaseException:
                 self._roll_back()
                 raise
@@ -94,14 +107,17 @@ class SqliteStore:
             self._roll_back()
             raise
 
-    async def _commit(self, *, alone: bool) -> None:
-        """Wait for the disk: here while it is quick, or not too slow for somebody alone, else on a thread."""
+    async def _commit(self, *, alone: bool, aside: bool) -> None:
+        """Wait for the disk: here while it is quick, or not too slow for somebody alone, else on a thread (`aside`)."""
 
         def commit() -> float:
             began = self._stopwatch()
             self._connection.execute("COMMIT")
             return self._stopwatch() - began
 
+        if aside:
+            await anyio.to_thread.run_sync(commit)  # it tells nothing about the others
+            return
         here = self._seconds <= (_SLOW_ALONE if alone else _SLOW)
         seconds = commit() if here else await anyio.to_thread.run_sync(commit)
         self._seconds += 0.2 * (seconds - self._seconds)
@@ -110,14 +126,23 @@ class SqliteStore:
         with suppress(sqlite3.Error):
             self._connection.execute("ROLLBACK")
 
-    async def _patiently(self, work: Callable[[], _T]) -> _T:
-        """Do `work`, in our turn, and again while another process is writing."""
+    @asynccontextmanager
+    async def _letting_read(self) -> AsyncIterator[None]:
+        """Let others read what is committed while something long is written."""
+        self._reading_aside = True
+        try:
+            yield
+        finally:
+            self._reading_aside = False
+
+    async def _patiently(self, work: Callable[[], _T], *, aside: bool = False) -> _T:
+        """Do `work`, in our turn, here or on a thread (`aside`), and again while another process is writing."""
         started = anyio.current_time()
         pause = 0.001
         while True:
             try:
                 with translated(self.path):
-                    return work()
+                    return await anyio.to_thread.run_sync(work) if aside else work()
             except StoreUnavailable as error:
                 if not locked(error.__cause__) or anyio.current_time() - started > PATIENCE:
                     raise
@@ -157,8 +182,7 @@ class SqliteStore:
         rows = await self._rows(
             "SELECT *, (SELECT count(*) FROM summaries b WHERE b.parent = page.id AND b.parent != '' "
             "AND b.kind = 'bid' AND b.status = 'standing') FROM ("
-            "SELECT s.position, s.kind, s.id, s.stream, s.owner, s.parent, s.status, s.until, s.tags, s.body "
-            f"{source} ORDER BY s.position DESC LIMIT :limit) page ORDER BY page.position DESC",
+            f"SELECT {_AS_ENDED if query.kind in _ENDING else _AS_IT_STANDS} {source} ORDER BY s.position DESC LIMIT :limit) page ORDER BY page.position DESC",
             {**values, "limit": query.limit},
         )
         return Page(tuple(_found(row) for row in rows), total)
@@ -167,7 +191,8 @@ class SqliteStore:
         """Return notices above `after`, oldest first, or the newest ones."""
         marks = ", ".join("?" * len(reader.topics))
         mine = f"""topic IN ({marks}) OR topic IN (
-            SELECT parent FROM summaries WHERE owner = ? AND owner != '' AND kind IN ('bid', 'demand', 'offer', 'bundle', 'bundle_part'))"""
+            SELECT parent FROM summaries s WHERE owner = ? AND owner != '' AND kind IN ('bid', 'demand', 'offer', 'bundle', 'bundle_part')
+            AND NOT EXISTS (SELECT 1 FROM ended e WHERE e.kind = s.kind AND e.id = s.id))"""
         order = "DESC" if after is None else "ASC"
         rows = await self._rows(
             f"SELECT position, topic, kind, ref, by, body FROM notices WHERE ({mine}) AND position > ? "
@@ -222,22 +247,44 @@ class SqliteStore:
     async def save_snapshot(self, snapshot: Snapshot) -> None:
         """Keep a snapshot; one that cannot be written now is only a slower start later."""
         values = (snapshot.stream, snapshot.version, snapshot.hash, snapshot.form, snapshot.body)
+        write = "INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?, ?)"
         with suppress(StoreUnavailable):
-            await self._rows("INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?, ?)", values)
+            if len(snapshot.body) <= _LARGE:
+                await self._rows(write, values)
+                return
+            async with self._turn, self._letting_read():
+                await self._patiently(lambda: self._connection.execute(write, values), aside=True)
 
     async def streams(self) -> Sequence[str]:
         """Return the names of all streams."""
         return [row[0] for row in await self._rows("SELECT DISTINCT stream FROM events ORDER BY stream")]
 
+    async def tidy(self, most: int) -> bool:
+        """Write the end of up to `most` demands and offers into their summaries."""
+        if not await self._rows("SELECT 1 FROM ended LIMIT 1"):
+            return False
+        async with self._turn:
+            found = await self._patiently(lambda: _tidy(self._connection, most))
+        return found == most
+
     async def _rows(self, sql: str, values: Any = ()) -> list[Any]:
         def read() -> list[Any]:
             return self._connection.execute(sql, values).fetchall()
 
+        if self._reading_aside and sql.startswith("SELECT"):
+            return self._read_aside(sql, values)
         if not self._turn.locked():  # the common case, at a third of the cost
             with suppress(sqlite3.Error):
                 return read()
         async with self._turn:
             return await self._patiently(read)
+
+    def _read_aside(self, sql: str, values: Any) -> list[Any]:
+        """Read what is committed, while our connection is writing."""
+        with translated(self.path):
+            if self._reader is None:
+                self._reader = open_reader(self.path)
+            return self._reader.execute(sql, values).fetchall()
 
     # Waiting
 
@@ -270,6 +317,8 @@ class SqliteStore:
 
     async def close(self) -> None:
         """Close the file; the journal is folded into it by the last one who does."""
+        if self._reader is not None:
+            self._reader.close()
         self._connection.close()
 
 
@@ -295,6 +344,12 @@ def _keep(db: sqlite3.Connection, transaction: Transaction) -> bool:
         )
     _keep_summaries(db, transaction.summaries)
     db.executemany(
+        "UPDATE summaries SET body = ? WHERE kind = ? AND id = ?",
+        [(body, kind, some_id) for kind, some_id, body in transaction.rewritten],
+    )
+    if transaction.ended:
+        _keep_ended(db, transaction)
+    db.executemany(
         "INSERT INTO notices (topic, kind, ref, by, body) VALUES (?, ?, ?, ?, ?)",
         transaction.notices,
     )
@@ -313,14 +368,49 @@ def _keep_summaries(db: sqlite3.Connection, summaries: Sequence[Summary]) -> Non
             for s in summaries
         ],
     )
+    tagged = [summary for summary in summaries if summary.kind in _TAGGED]
     position = "(SELECT position FROM summaries WHERE kind = ? AND id = ?)"
     db.executemany(
-        f"DELETE FROM tags WHERE position = {position}", [(summary.kind, summary.id) for summary in summaries]
+        f"DELETE FROM tags WHERE position = {position}", [(summary.kind, summary.id) for summary in tagged]
     )
     db.executemany(
         f"INSERT OR IGNORE INTO tags VALUES ({position}, ?)",
-        [(summary.kind, summary.id, tag) for summary in summaries for tag in summary.tags],
+        [(summary.kind, summary.id, tag) for summary in tagged for tag in summary.tags],
     )
+
+
+def _keep_ended(db: sqlite3.Connection, transaction: Transaction) -> None:
+    """Note what has ended; its summaries follow later (`tidy`), but for what wakes the scheduler."""
+    ids: dict[tuple[str, str], list[str]] = {}
+    for kind, status, some in transaction.ended:
+        ids.setdefault((kind, status), []).extend(some)
+    for (kind, status), together in ids.items():  # one statement takes a quarter of the time of many
+        db.execute(
+            "INSERT OR REPLACE INTO ended SELECT ?, value, ? FROM json_each(?)",
+            (kind, status, json.dumps(sorted(together))),  # in the order of the table
+        )
+    db.execute(
+        "UPDATE summaries SET until = NULL WHERE status = 'open' AND until IS NOT NULL "
+        "AND EXISTS (SELECT 1 FROM ended e WHERE e.kind = summaries.kind AND e.id = summaries.id)"
+    )
+
+
+def _tidy(db: sqlite3.Connection, most: int) -> int:
+    """Move up to so many ends into their summaries; return how many there were."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        ended = db.execute("SELECT status, kind, id FROM ended LIMIT ?", (most,)).fetchall()
+        db.executemany(
+            "UPDATE summaries SET parent = '', status = ?, until = NULL, tags = '', body = '{}' WHERE kind = ? AND id = ?",
+            ended,
+        )
+        db.executemany("DELETE FROM ended WHERE kind = ? AND id = ?", [row[1:] for row in ended])
+        db.execute("COMMIT")
+    except BaseException:
+        with suppress(sqlite3.Error):
+            db.execute("ROLLBACK")
+        raise
+    return len(ended)
 
 
 def _search(query: Query) -> tuple[str, dict[str, object]]:
@@ -329,29 +419,33 @@ def _search(query: Query) -> tuple[str, dict[str, object]]:
     values["kind"] = query.kind
     # A plus keeps the planner from the index by kind where another is the better.
     narrow = query.owner or query.parent or query.tag
-    joins, tests = "", ["+s.kind = :kind" if narrow else "s.kind = :kind"]
+    ending = query.kind in _ENDING
+    joins = " LEFT JOIN ended e ON e.kind = s.kind AND e.id = s.id" if ending else ""
+    tests = ["+s.kind = :kind" if narrow else "s.kind = :kind"]
     if query.kind != "bid":
         tests.append("s.kind != 'bid'")  # true anyway, and lets the partial index serve; likewise below
     for name, value in (("id", query.id), ("owner", query.owner), ("parent", query.parent)):
         if value:
             # The second half is true anyway, and lets the partial index serve.
             tests.append(f"s.{name} = :{name} AND s.{name} != ''")
+            tests += ["e.id IS NULL"] if ending and name == "parent" else []
             values[name] = value
     if query.tag:
         joins += " JOIN tags t ON t.position = s.position AND t.tag = :tag"
         values["tag"] = query.tag
     if query.status:
-        tests.append(_one_of("s", "status", query.status, values))
+        now = _STATUS_NOW.format(t="s")
+        tests.append(_one_of(f"coalesce(e.status, {now})" if ending else now, "status", query.status, values))
     if query.parent_status:
         joins += " JOIN summaries p ON p.kind = 'auction' AND p.id = s.parent"
-        tests.append(_one_of("p", "parent_status", query.parent_status, values))
+        tests.append(_one_of(_STATUS_NOW.format(t="p"), "parent_status", query.parent_status, values))
     return f"FROM summaries s{joins} WHERE {' AND '.join(tests)}", values
 
 
-def _one_of(table: str, name: str, wanted: Sequence[str], values: dict[str, object]) -> str:
+def _one_of(status: str, name: str, wanted: Sequence[str], values: dict[str, object]) -> str:
     names = [f"{name}_{i}" for i in range(len(wanted))]
     values.update(zip(names, wanted, strict=True))
-    return f"{_STATUS_NOW.format(t=table)} IN ({', '.join(f':{n}' for n in names)})"
+    return f"{status} IN ({', '.join(f':{n}' for n in names)})"
 
 
 def _found(row: Sequence[Any]) -> Found:

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from server.ports import StoreBroken, StoreUnavailable
 
-FORMAT = 1
+FORMAT = 2
 """The version of the tables below, kept in the file (user_version)."""
 _APPLICATION = 0x41674D6B  # "AgMk": says whose file it is
 PATIENCE = 10.0  # seconds to wait for another process's write
+_CACHE = 65_536  # KiB of the file kept in memory, at most
 
 _TABLES = """
 CREATE TABLE events (
@@ -37,9 +38,15 @@ CREATE TABLE remembered (
     agent TEXT NOT NULL, key TEXT NOT NULL, fingerprint TEXT NOT NULL, answer TEXT NOT NULL,
     PRIMARY KEY (agent, key)
 ) WITHOUT ROWID;
+"""
+# What format 2 has added or made anew. Snapshots have rows of their own: to find one, no other is read. What `ended`
+# says of a summary comes before what stands there, until it is written there too: that takes longer.
+_SINCE_1 = """
+CREATE TABLE ended (kind TEXT NOT NULL, id TEXT NOT NULL, status TEXT NOT NULL, PRIMARY KEY (kind, id)) WITHOUT ROWID;
+DROP TABLE IF EXISTS snapshots;
 CREATE TABLE snapshots (
     stream TEXT PRIMARY KEY, version INTEGER NOT NULL, hash TEXT NOT NULL, form TEXT NOT NULL, body TEXT NOT NULL
-) WITHOUT ROWID;
+);
 """
 
 
@@ -61,15 +68,22 @@ def open_file(path: str) -> sqlite3.Connection:
     return db
 
 
+def open_reader(path: str) -> sqlite3.Connection:
+    """Return a connection that only reads, to a file that is open."""
+    return sqlite3.connect(f"{Path(path).resolve().as_uri()}?mode=ro", uri=True, check_same_thread=False)
+
+
 def _prepare(db: sqlite3.Connection, path: str) -> None:
     """Check whose file it is, make the tables in a new one, and set the connection up."""
     with _transaction(db, "DEFERRED"):  # one look: another process may be making the file between two
         _check_ours(db, path)  # before anything is written
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = FULL")
+    db.execute(f"PRAGMA cache_size = -{_CACHE}")
     with _transaction(db, "IMMEDIATE"):
-        if _check_ours(db, path):
-            for statement in _TABLES.split(";"):
+        new = _check_ours(db, path)
+        if new or _format(db) < FORMAT:
+            for statement in f"{_TABLES if new else ''};{_SINCE_1}".split(";"):
                 db.execute(statement)
             db.execute(f"PRAGMA application_id = {_APPLICATION}")
             db.execute(f"PRAGMA user_version = {FORMAT}")
@@ -91,7 +105,7 @@ def _transaction(db: sqlite3.Connection, kind: str) -> Iterator[None]:
 def _check_ours(db: sqlite3.Connection, path: str) -> bool:
     """Return whether the file is empty; raise StoreBroken for one of another program or a newer format."""
     application = db.execute("PRAGMA application_id").fetchone()[0]
-    version = db.execute("PRAGMA user_version").fetchone()[0]
+    version = _format(db)
     if application == 0 and not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
         return True
     if application != _APPLICATION:
@@ -101,6 +115,10 @@ def _check_ours(db: sqlite3.Connection, path: str) -> bool:
             f"{path} has format {version}; this version of agent-market reads formats up to {FORMAT}: upgrade it"
         )
     return False
+
+
+def _format(db: sqlite3.Connection) -> int:
+    return int(db.execute("PRAGMA user_version").fetchone()[0])
 
 
 @contextmanager

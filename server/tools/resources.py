@@ -10,7 +10,7 @@ from market_core.book import Resource
 from market_core.commands import AggregateDemand, OfferResources, RequestBundle, RequestResources
 from market_core.handle import clearings, resource_stream
 from market_core.observation import SideSeen, see_depth
-from market_core.values import from_micros, name_of, plain, shown, total
+from market_core.values import from_micros, name_of, plain, shown
 from server.projection import bundle_text
 from server.service import After, Answer, once
 from server.tools import answers
@@ -211,15 +211,15 @@ def _pooled(ask: AggregateDemand, after: After) -> tuple[BaseModel, str]:
 
 def _clearing(book: Resource, event: events.ResourceCleared, rows: int) -> answers.Clearing:
     """Return a clearing with the first `rows` of each side; every agent's inbox has its own part."""
-    left = from_micros(book.demand_sums.micros)
+    left, sums = from_micros(book.demand_sums.micros), book.recent[0]
     return answers.Clearing(
         resource=book.name,
         clearing_price=event.clearing_price,
-        quantity=total(fill.quantity for fill in event.allocations),
-        total_payment=total(fill.payment for fill in event.allocations),
-        allocated=len(event.allocations),
+        quantity=sums.quantity,
+        total_payment=sums.payment,
+        allocated=sums.buyers,
         allocations=[_fill_row(fill, "demand_id") for fill in event.allocations[:rows]],
-        sold=len(event.suppliers),
+        sold=sums.sellers,
         suppliers=[_fill_row(fill, "offer_id") for fill in event.suppliers[:rows]],
         left_out=[
             {"agent": row.agent, "id": row.entry_id, "reason": row.reason} for row in event.left_out[:rows]

@@ -353,7 +353,7 @@ def book_full():
     world.offer("s", 1, 1)
     offers = world.book().offers
     (entry,) = offers.values()
-    offers.update(dict.fromkeys(map(str, range(99_999)), entry))
+    offers.update(dict.fromkeys(map(str, range(999_999)), entry))
     return world.refusal(OfferResources(agent="me", resource="gpu", quantity=1, unit_price=1))
 
 
@@ -724,7 +724,7 @@ CASES = [
     (total_too_large, Code.TOTAL_OUT_OF_RANGE, {"limit": "1,000,000,000,000"}),
     (not_whole, Code.NOT_WHOLE, {}),
     (too_many_entries, Code.TOO_MANY_ENTRIES, {"limit": 100}),
-    (book_full, Code.BOOK_FULL, {"limit": "100,000"}),
+    (book_full, Code.BOOK_FULL, {"limit": "1,000,000"}),
     (too_many_bids, Code.TOO_MANY_BIDS, {"limit": 200_000}),
 ]
 

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import anyio
 
-from server.ports import Recorded, StoreUnavailable, Transaction
+from server.ports import Recorded, Snapshot, StoreUnavailable, Transaction
 from server.stores.memory import MemoryStore
 from server.stores.sqlite import SqliteStore
 
@@ -94,6 +94,10 @@ class Failing(MemoryStore):
     async def snapshot(self, stream: str):
         self._check("snapshot")
         return await super().snapshot(stream)
+
+    async def save_snapshot(self, snapshot: Snapshot) -> None:
+        self._check("save_snapshot")
+        await super().save_snapshot(snapshot)
 
     async def due(self, now: int):
         self._check("due")

@@ -192,6 +192,21 @@ ONE_OF_EACH = [
         D("2.4"),
         events.Proof("optimal", D(0), D(-3), "branch and bound"),
     ),
+    events.ClearingContinued(
+        NOON,
+        2,
+        3,
+        events.Fills(
+            ("dem_gpu_t1", "dem_gpu_t3"),
+            ("a", "b"),
+            (1_500_000, 1),
+            (4_350_000, 3),
+            ("", "rationed"),
+            (7, None),
+        ),
+        events.Fills(("off_gpu_t2",), ("s",), (1_500_001,), (4_350_003,), ("",), (0,)),
+        (events.LeftOut("dem_gpu_t9", "bob", "minimum"),),
+    ),
     events.BundlesCleared(
         NOON,
         "a",

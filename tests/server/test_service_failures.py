@@ -74,7 +74,7 @@ async def test_a_failure_to_save_a_snapshot_does_not_stop_the_market():
     async with services(store := Failing()) as (service,):
         rows = [RegisterAgent(agent="p", description=f"version {n}") for n in range(600)]
         await service.execute(RegisterAgent(agent="p", description="first"), said)
-        store.broken = {"snapshot"}
+        store.broken = {"save_snapshot"}
         await service.execute_each(rows, lambda outcomes: Answer(str(len(outcomes)), {}))
         store.broken = set()
         with anyio.fail_after(5):

@@ -85,6 +85,21 @@ async def test_a_file_of_a_newer_format_is_refused_with_what_to_do(path):
     assert file_of(path) == before
 
 
+async def test_a_file_of_an_older_format_is_brought_up_to_this_one(path):
+    auction_id = await a_market(path)
+    foreign(path, "DROP TABLE ended", "DROP TABLE snapshots", "PRAGMA user_version = 1",
+            "CREATE TABLE snapshots (stream TEXT PRIMARY KEY, version, hash, form, body) WITHOUT ROWID")  # fmt: skip
+    store = SqliteStore(path)
+    async with services(store) as (service,):
+        assert await bidders(service, auction_id) == {"p"}
+        assert not await store.tidy(1)
+    await sound(store)
+    await store.close()
+    again = SqliteStore(path)
+    assert await again._rows("PRAGMA user_version") == [(FORMAT,)]
+    await again.close()
+
+
 @pytest.mark.parametrize("name", ["", "file/market.db"])
 def test_a_path_that_cannot_be_a_file_is_unavailable(tmp_path, name):
     (tmp_path / "file").write_text("not a folder")

@@ -1,0 +1,296 @@
+"""Large clearings through the service: the same rows as in one piece, beside which others go on."""
+
+import json
+import threading
+
+import anyio
+import pytest
+
+from market_core import clearing_events, handle
+from market_core.commands import AggregateDemand, OfferResources, RegisterAgent, RequestResources
+from market_core.handle import agent_stream, resource_stream
+from server import codec, streams
+from server.ports import (
+    Ended,
+    Notice,
+    Query,
+    Reader,
+    Rewritten,
+    Snapshot,
+    StoreUnavailable,
+    Summary,
+    Transaction,
+)
+from server.stores import sqlite
+from server.stores.memory import MemoryStore
+from server.stores.sqlite import SqliteStore
+from tests.server.shell import contents, market, said, sound
+from tests.server.workers import services
+
+CLEAR = AggregateDemand(agent="c", resources=["g 50"])
+
+
+@pytest.fixture
+def in_parts(monkeypatch):
+    """Let a clearing of more than 2 be recorded in parts of 2, and be decided on a thread."""
+    monkeypatch.setattr(clearing_events, "IN_ONE", 2)
+    monkeypatch.setattr(clearing_events, "_FIRST", 1)
+    monkeypatch.setattr(handle, "_LONG", 2)
+    monkeypatch.setattr(sqlite, "_MANY", 2)
+
+
+async def posted(service) -> None:
+    """Post a book of which some is filled, some filled in part, some left out and some not reached."""
+    for at, (quantity, limit) in enumerate([(2, 5), (1, "4.5"), (1, None), (3, 4), (3, 4), (1, "0.5")]):
+        ask = RequestResources(agent=f"a{at}", resource='"G" 50%', quantity=quantity, max_unit_price=limit)
+        await service.execute(ask, said)
+    whole = RequestResources(agent="w", resource='"g" 50%', quantity=5, min_quantity=5, max_unit_price=4)
+    await service.execute(whole, said)
+    for at in range(2):
+        give = OfferResources(agent=f"s{at}", resource='"g" 50%', quantity="3.25", unit_price=2 + at)
+        await service.execute(give, said)
+
+
+async def cleared(store) -> dict[str, object]:
+    """Clear that book on a store; return what the store then has, without the events and the order of notices."""
+    async with services(store) as (service,):
+        await posted(service)
+        await service.execute(CLEAR, said)
+    await sound(store)
+    held = await contents(store)
+    notices = sorted(posted.notice for posted in held["notices"])
+    return {"summaries": held["summaries"], "notices": notices}
+
+
+@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+async def test_rows_and_receipts_of_parts_are_those_of_one_piece(kind, tmp_path, request):
+    whole = await cleared(MemoryStore())
+    request.getfixturevalue("in_parts")
+    store = MemoryStore() if kind == "memory" else SqliteStore(str(tmp_path / "market.db"))
+    assert await cleared(store) == whole
+    told = [json.loads(notice.body) for notice in whole["notices"] if notice.kind == "demand_allocated"]
+    assert {row["entry"]: row["quantity"] for row in told}["dem_g-50_t3"] == "1"
+    await store.close()
+
+
+@pytest.mark.parametrize("most", [1, 100])
+async def test_tidying_changes_nothing_that_anybody_sees(in_parts, tmp_path, most):
+    store = SqliteStore(str(tmp_path / "market.db"))
+    before = await cleared(store)
+    put_off = await store._rows("SELECT count(*) FROM ended")
+    assert put_off[0][0] > 2
+    more = 0
+    while await store.tidy(most):
+        more += 1
+    assert more == (put_off[0][0] if most == 1 else 0)
+    assert (await store._rows("SELECT count(*) FROM ended"))[0][0] == 0
+    held = await contents(store)
+    assert held["summaries"] == before["summaries"]
+    assert sorted(posted.notice for posted in held["notices"]) == before["notices"]
+    await store.close()
+
+
+async def test_an_agent_sees_its_part_of_a_large_clearing_and_the_sums_of_all(in_parts):
+    async with market() as shop:
+        for at in range(5):
+            await shop.ask("request_resources", agent=f"a{at}", resource="gpu", quantity=2, max_unit_price=5)
+        await shop.ask("offer_resources", agent="s", resource="gpu", quantity=9, unit_price=1)
+        answer = (await shop.ask("aggregate_demand", agent="c", resources=["gpu"]))["clearings"][0]
+        sums = {"quantity": 9, "total_payment": 45, "allocated": 5, "sold": 1, "unmet": 1}
+        assert {name: answer[name] for name in sums} == sums
+        assert [row["agent"] for row in answer["allocations"]] == ["a0"]
+        (news,) = [
+            row for row in (await shop.ask("inbox", agent="a4"))["news"] if row["what"] == "demand_allocated"
+        ]
+        assert ": 1.8 for 9 credits (5 each)" in news["why"]
+        seen = await shop.ask("get_resource", resource="gpu")
+        assert seen["last_clearings"][0]["quantity"] == 9
+
+
+# The store's side
+
+
+async def entries(store) -> None:
+    rows = [
+        Summary("demand", f"d{n}", "resource/r", "ann", "resource/r", "open", n or None, (), '{"n": 1}')
+        for n in range(4)
+    ]
+    await store.commit([Transaction((), summaries=tuple(rows))])
+
+
+@pytest.fixture(params=["memory", "sqlite", "tidied"])
+async def store_and_wait(request, tmp_path):
+    """Return a store, and what lets it do what it has put off, or nothing."""
+    opened = MemoryStore() if request.param == "memory" else SqliteStore(str(tmp_path / "market.db"))
+
+    async def wait() -> None:
+        if request.param == "tidied":
+            assert not await opened.tidy(10)
+
+    yield opened, wait
+    await opened.close()
+
+
+async def test_what_has_ended_is_neither_open_nor_due(store_and_wait):
+    store, wait = store_and_wait
+    await entries(store)
+    ended = (Ended("demand", "filled", ("d0", "d1", "d3")),)
+    kept = (Rewritten("demand", "d2", '{"n": 2}'),)
+    await store.commit([Transaction((), ended=ended, rewritten=kept)])
+    await wait()
+    found = {status: (await store.find(Query("demand", status=status, owner="ann"))).found
+             for status in ((), ("open",), ("filled",))}  # fmt: skip
+    assert [f.summary.id for f in found["open",]] == ["d2"]
+    assert found["open",][0].summary.body == '{"n": 2}'
+    assert [f.summary.id for f in found["filled",]] == ["d3", "d1", "d0"]
+    assert {f.summary[3:] for f in found["filled",]} == {("ann", "", "filled", None, (), "{}")}
+    assert len(found[()]) == 4
+    under = await store.find(Query("demand", parent="resource/r"))
+    assert [f.summary.id for f in under.found] == ["d2"]
+    assert await store.next_until() == 2
+    assert list(await store.due(1)) == []
+
+
+async def test_whose_entries_have_all_ended_hears_no_more_of_the_resource(store_and_wait):
+    store, wait = store_and_wait
+    await entries(store)
+    await store.commit([Transaction((), notices=(Notice("resource/r", "k", "r", "bob"),))])
+    assert len(await store.notices(Reader((), "ann"), None, 10)) == 1
+    ended = (Ended("demand", "filled", ("d0", "d1", "d2", "d3")),)
+    await store.commit([Transaction((), ended=ended)])
+    await wait()
+    assert list(await store.notices(Reader((), "ann"), None, 10)) == []
+
+
+class Gate:
+    """Keeps a thread waiting at what it is about to do, until it is opened."""
+
+    def __init__(self) -> None:
+        self.reached = threading.Event()
+        self.opened = threading.Event()
+
+    def __call__(self) -> None:
+        self.reached.set()
+        assert self.opened.wait(10)
+
+    async def wait(self) -> None:
+        assert await anyio.to_thread.run_sync(self.reached.wait, 10)
+
+
+async def test_while_a_large_clearing_is_written_the_file_is_read_as_it_was(in_parts, tmp_path, monkeypatch):
+    gate, keep = Gate(), sqlite._keep
+    store = SqliteStore(str(tmp_path / "market.db"))
+    async with services(store) as (service,):
+        await posted(service)
+        before = await contents(store)
+
+        def slowly(db, transaction):
+            gate()
+            return keep(db, transaction)
+
+        monkeypatch.setattr(sqlite, "_keep", slowly)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(service.execute, CLEAR, said)
+            await gate.wait()
+            assert await contents(store) == before
+            gate.opened.set()
+        assert await contents(store) != before
+    await store.close()
+
+
+async def test_while_a_large_clearing_is_decided_others_see_everything_else(in_parts, monkeypatch):
+    gate, decide = Gate(), handle.handle
+    async with services(MemoryStore()) as (service,):
+        await posted(service)
+        await service.execute(RegisterAgent(agent="p", description="here"), said)
+
+        def slowly(states, command, facts):
+            gate()
+            return decide(states, command, facts)
+
+        monkeypatch.setattr("server.service.handle", slowly)
+        seen = []
+
+        async def look() -> None:
+            name = resource_stream("g 50")
+            seen.append(await service.see([name], lambda states, _: states[name].clearings))
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(service.execute, CLEAR, said)
+            await gate.wait()
+            with anyio.fail_after(5):
+                agent = await service.see([agent_stream("p")], lambda states, _: states["agent/p"])
+            assert agent.registered.description == "here"
+            tasks.start_soon(look)
+            await anyio.lowlevel.checkpoint()
+            assert seen == []  # what is being cleared is seen before or after, not in between
+            gate.opened.set()
+        assert seen == [1]
+
+
+async def test_a_large_clearing_that_cannot_be_stored_leaves_nothing(in_parts):
+    class Full(MemoryStore):
+        full = False
+
+        async def commit(self, batch):
+            if self.full:
+                raise StoreUnavailable("full")
+            return await super().commit(batch)
+
+    async with services(store := Full()) as (service,):
+        await posted(service)
+        before = await contents(store)
+        store.full = True
+        with pytest.raises(StoreUnavailable, match="full"):
+            await service.execute(CLEAR, said)
+        store.full = False
+        assert await contents(store) == before
+        await service.execute(CLEAR, said)
+        await sound(store)
+
+
+# Snapshots of large books
+
+
+class Told(SqliteStore):
+    """A store that tells when a snapshot is saved."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.saved = anyio.Event()
+
+    async def save_snapshot(self, snapshot: Snapshot) -> None:
+        await super().save_snapshot(snapshot)
+        self.saved.set()
+
+
+async def test_a_large_state_is_saved_beside_the_market_and_read_again(monkeypatch, tmp_path):
+    monkeypatch.setattr(streams, "_SNAPSHOT_EVERY", 3)
+    monkeypatch.setattr(streams, "_AT_ONCE", 0)
+    monkeypatch.setattr(codec, "_IN_PART", 2)
+    monkeypatch.setattr(sqlite, "_LARGE", 0)
+    store, stream = Told(str(tmp_path / "market.db")), resource_stream("g 50")
+    async with services(store) as (service,):
+        await posted(service)
+        await service.execute(CLEAR, said)
+        for quantity in (1, 2, 3):
+            await service.execute(RequestResources(agent="z", resource="g 50", quantity=quantity), said)
+        with anyio.fail_after(5):
+            await store.saved.wait()
+        state = await service.see([stream], lambda states, _: states[stream])
+        assert codec.encode_state(state) == "".join(codec.state_parts(state))
+    saved = await store.snapshot(stream)
+    read = codec.decode_state(stream, saved.body)
+    events = [codec.decode(event.body) for event in await store.load(stream)][: saved.version]
+    again = handle.new_state(stream)
+    for event in events:
+        again = handle.evolve(again, event)
+    assert read == again
+    await store.close()
+
+
+async def test_a_book_that_only_grows_needs_no_snapshot(monkeypatch):
+    monkeypatch.setattr(streams, "_SNAPSHOT_EVERY", 2)
+    async with services(store := MemoryStore()) as (service,):
+        await posted(service)
+        assert await store.snapshot(resource_stream("g 50")) is None
