@@ -2,12 +2,20 @@
 
 import json
 import threading
+from datetime import timedelta
 
 import anyio
 import pytest
 
 from market_core import clearing_events, handle
-from market_core.commands import AggregateDemand, OfferResources, RegisterAgent, RequestResources
+from market_core.commands import (
+    AggregateDemand,
+    DeclareResource,
+    Lapse,
+    OfferResources,
+    RegisterAgent,
+    RequestResources,
+)
 from market_core.handle import agent_stream, resource_stream
 from server import codec, streams
 from server.ports import (
@@ -24,7 +32,7 @@ from server.ports import (
 from server.stores import sqlite
 from server.stores.memory import MemoryStore
 from server.stores.sqlite import SqliteStore
-from tests.server.shell import contents, market, said, sound
+from tests.server.shell import Hand, contents, market, said, sound
 from tests.server.workers import services
 
 CLEAR = AggregateDemand(agent="c", resources=["g 50"])
@@ -294,3 +302,19 @@ async def test_a_book_that_only_grows_needs_no_snapshot(monkeypatch):
     async with services(store := MemoryStore()) as (service,):
         await posted(service)
         assert await store.snapshot(resource_stream("g 50")) is None
+
+
+async def test_a_thousand_may_lapse_in_the_moment_of_a_standing_clearing():
+    clock = Hand()
+    async with services(store := MemoryStore(), clock=clock) as (service,):
+        await service.execute(DeclareResource(resource="gpu", every=60), said)
+        until = clock.now() + timedelta(seconds=60)
+        for at in range(1100):
+            ask = RequestResources(agent=f"a{at}", resource="gpu", quantity=1, needed_by=until)
+            await service.execute(ask, said)
+        await service.execute(RequestResources(agent="b", resource="gpu", quantity=1), said)
+        await service.execute(OfferResources(agent="s", resource="gpu", quantity=1, unit_price=1), said)
+        clock.wait(60)
+        made = (await service.execute(Lapse(stream="resource/gpu"), said)).content
+        assert made == {"resource/gpu": ["EntriesLapsed", "ClearingDue", "ResourceCleared"]}
+        assert (await store.find(Query("demand", status=("lapsed",)))).total == 1100
