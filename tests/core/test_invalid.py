@@ -39,7 +39,7 @@ BID = {"agent": "a", "auction_id": "auc_1", "cost": 1}
             {**CREATE, "scoring": {"speed": 1}},
             "scoring.speed",
             "is not a field here; use time_price, quality_price, attribute_bonus, failure_price, "
-            + "use_track_record, explore, settle_confidence",
+            "use_track_record, explore, settle_confidence",
         ),
         (
             CreateAuction,
