@@ -32,7 +32,9 @@ def _in_piece(
     piece: Part, won: Sequence[Option], caps: Mapping[str, int], seconds: float | None
 ) -> dict[str, int]:
     winners = sorted({option.bidder for option in won})
-    cheapest_rival = table.rivals(piece, winners) if table.fits(piece) else solver.rivals(piece, won, seconds)
+    cheapest_rival = (
+        table.rivals(piece, winners) if table.suits(piece, winners) else solver.rivals(piece, won, seconds)
+    )
     (missing, score), bounds = piece.value(won), list[tuple[list[int], int]]()
     nearest = Nearest([caps[bidder] for bidder in winners])
     while True:

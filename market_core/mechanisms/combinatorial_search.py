@@ -100,8 +100,9 @@ def increases(part: Part, chosen: Sequence[Option], seconds: float | None) -> di
 
 def _without(piece: Part, won: Sequence[Option], seconds: float | None) -> Callable[[str], tuple[int, int]]:
     """Return a function from a winner to the best (missing, score) without it; missing is more if there is none."""
-    if table.fits(piece):
-        return table.without(piece, sorted({option.bidder for option in won})).__getitem__
+    winners = sorted({option.bidder for option in won})
+    if table.suits(piece, winners):
+        return table.without(piece, winners).__getitem__
     return solver.without(piece, won, seconds)
 
 

@@ -18,6 +18,8 @@ MOST_CELLS = 1 << 25
 """One table per bid, in all at most so many entries of 8 bytes: 256 MB."""
 QUICK = 1 << 17
 """So many are quicker than asking the solver for a bound first."""
+FOR_EACH = 1 << 20
+"""So many for each winner are quicker than asking the solver what is best without it."""
 WHOLE = 1 << 62
 """Amounts below it add without overflow in 64 bits."""
 
@@ -25,7 +27,7 @@ Step = list[Option]
 """Bids of which at most one wins, with their lots as bits of the table's own."""
 
 
-def fits(part: Part, cells: int = MOST_CELLS) -> bool:
+def fits(part: Part, cells: int) -> bool:
     """Return whether a table answers this part, with at most so many entries."""
     return (
         not part.limited
@@ -33,6 +35,11 @@ def fits(part: Part, cells: int = MOST_CELLS) -> bool:
         and len(part.prices) <= MOST_LOTS
         and len(part.options) << len(part.prices) <= cells
     )
+
+
+def suits(part: Part, winners: Sequence[str]) -> bool:
+    """Return whether the tables of this part are the quickest way to what is best without each of its winners."""
+    return fits(part, min(FOR_EACH * len(winners), MOST_CELLS))
 
 
 def best(part: Part, *, ties: bool = True) -> Found:
