@@ -65,7 +65,9 @@ class Case:
 
 FULL: Sequence[Case] = [
     Case("regions", 10, 100),
+    Case("regions", 10, 100, apart=8),
     Case("regions", 16, 60, apart=4),
+    Case("arbitrary", 20, 80, apart=4),
     Case("regions", 16, 300, 0.15),
     Case("arbitrary", 16, 300, 0.15),
     Case("regions", 64, 200, 5.0),
@@ -93,6 +95,7 @@ QUICK: Sequence[Case] = [
 ]
 LARGE: Sequence[Case] = [Case(name, 256, 2000) for name in ("regions", "arbitrary", "paths")]
 PAID: Sequence[Case] = [
+    Case("regions", 10, 100),
     Case("regions", 16, 200),
     Case("arbitrary", 16, 200),
     Case("regions", 36, 150),
@@ -313,7 +316,7 @@ def main() -> None:
         "vcg premium",
         "core premium",
     ]
-    print_table(heads, paid(PAID[:2] if options.quick else PAID, options.seed))
+    print_table(heads, paid(PAID[:3] if options.quick else PAID, options.seed))
 
 
 if __name__ == "__main__":

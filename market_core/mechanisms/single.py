@@ -1,9 +1,9 @@
 """One task, one winner: the bid with the least score, paid its cost or by the second score."""
 
+from bisect import bisect_left
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
-from operator import itemgetter
 from typing import Literal
 
 MECHANISM = "single/1"
@@ -28,11 +28,11 @@ def ranking(scores: Sequence[int], tie_key: Callable[[int], str]) -> list[int]:
     >>> ranking([3, 1, 3], tie_key=lambda i: "ba?"[i % 3])
     [1, 2, 0]
     """
-    by_score = sorted((score, position) for position, score in enumerate(scores))
-    order: list[int] = []
-    for _, group in groupby(by_score, key=itemgetter(0)):
-        tied = [position for _, position in group]
-        order += sorted(tied, key=tie_key) if len(tied) > 1 else tied
+    order = sorted(range(len(scores)), key=scores.__getitem__)
+    for score, count in Counter(scores).items():
+        if count > 1:
+            first = bisect_left(order, score, key=scores.__getitem__)
+            order[first : first + count] = sorted(order[first : first + count], key=tie_key)
     return order
 
 
