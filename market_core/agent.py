@@ -1,5 +1,6 @@
 """One agent: its card (what it says it can do), its work and outcomes (what happened). State, decide, evolve."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -22,6 +23,7 @@ from market_core.events import (
 from market_core.facts import Facts
 from market_core.ledger import Ledger
 from market_core.mechanisms.track_record import Record
+from market_core.terms import StandingBid
 from market_core.values import owner_of
 
 _LAST = 5  # outcomes that a look at an agent shows
@@ -83,6 +85,36 @@ def capacity(agent: Agent, moment: datetime) -> int | None:
     return None if limit is None else max(0, limit - len(agent.running))
 
 
+def has_room(agent: Agent, standing: Iterable[str]) -> bool:
+    """Return whether an agent takes more work by its standing bids for these capabilities, as its card says now."""
+    card = agent.registered
+    if card is None or (card.max_concurrent is not None and len(agent.running) >= card.max_concurrent):
+        return False
+    for name in standing:
+        most = card.standing_bids[name].max_concurrent if name in card.standing_bids else None
+        if most is not None and sum(name in work.capabilities for work in agent.running.values()) >= most:
+            return False
+    return True
+
+
+def standing_bid(agent: Agent, asked: Sequence[str]) -> StandingBid | None:
+    """Return what an agent's standing bids come to for work that asks for several capabilities: by each measure the worst.
+
+    None unless there is one for each of them: a rate for one is no rate for a task that also needs another.
+    """
+    offered = agent.registered.standing_bids if agent.registered else {}
+    if not asked or any(name not in offered for name in asked):
+        return None
+    bids = [offered[name] for name in asked]
+    times = [bid.estimated_time for bid in bids]
+    qualities = [bid.quality for bid in bids]
+    return StandingBid(
+        cost=max(bid.cost for bid in bids),
+        estimated_time=None if None in times else max(time for time in times if time is not None),
+        quality=None if None in qualities else min(each for each in qualities if each is not None),
+    )
+
+
 def decide(agent: Agent, command: RegisterAgent | Grant | Vouch, facts: Facts) -> list[Event]:
     """Return the registration, grant or voucher; saying again what already stands is no event."""
     if isinstance(command, Vouch):
@@ -99,6 +131,7 @@ def decide(agent: Agent, command: RegisterAgent | Grant | Vouch, facts: Facts) -
         tuple(dict.fromkeys(command.capabilities)),
         dict(command.attributes),
         command.max_concurrent,
+        dict(command.standing_bids),
     )
     known = agent.registered
     return [] if known is not None and _content(known) == _content(said) else [said]
@@ -106,7 +139,9 @@ def decide(agent: Agent, command: RegisterAgent | Grant | Vouch, facts: Facts) -
 
 def _content(card: AgentRegistered) -> str:
     """Return what a card says, comparable: 1 and true are equal to Python, but not as attributes."""
-    return canonical([card.description, card.capabilities, card.attributes, card.max_concurrent])
+    return canonical(
+        [card.description, card.capabilities, card.attributes, card.max_concurrent, card.standing_bids]
+    )
 
 
 def evolve(agent: Agent, event: Event) -> Agent:

@@ -138,7 +138,11 @@ def binding(auction: Auction, now: datetime) -> list[BidSubmitted]:
     Where the decision rests on more than the bids (`basis`), they have the scores that follow from it.
     """
     bids = [bid for bid in auction.bids.values() if bid.valid_until is None or bid.valid_until > now]
-    return bids if auction.basis is None else rescored(bids, auction.terms, auction.basis)
+    if auction.basis is None:
+        return bids
+    busy = auction.basis.at_capacity
+    counted = [bid for bid in bids if not (bid.standing and bid.bidder in busy)]
+    return rescored(counted, auction.terms, auction.basis)
 
 
 def invited_bids(auction: Auction, now: datetime) -> int:

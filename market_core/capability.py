@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
-from market_core.events import Event, OwnerObserved, PriorLearned
+from market_core.events import Event, OwnerObserved, PriorLearned, StandingChanged
 from market_core.ledger import Ledger, seconds_of
 from market_core.mechanisms.capability_prior import learned
 from market_core.mechanisms.distributions import halved, ratio
@@ -25,11 +25,15 @@ _MILLIONTH = Decimal("0.000001")
 
 @dataclass(slots=True)
 class Capability:
-    """`owners`: what each one's record weighed when it last changed. `prior` is what was learned last."""
+    """`owners`: what each one's record weighed when it last changed. `prior` is what was learned last.
+
+    `standing`: the agents with a standing bid for it.
+    """
 
     owners: dict[str, OwnerObserved] = field(default_factory=dict)
     prior: Prior = USUAL
     observed: int = 0
+    standing: set[str] = field(default_factory=set)
 
 
 def observe(known: Capability, name: str, owner: str, record: Ledger, now: datetime) -> list[Event]:
@@ -76,6 +80,8 @@ def evolve(known: Capability, event: Event) -> Capability:
             known.owners[event.owner] = event
             while len(known.owners) > MOST_OWNERS:
                 del known.owners[next(iter(known.owners))]
+        case StandingChanged():
+            (known.standing.add if event.stands else known.standing.discard)(event.agent)
         case PriorLearned():
             of = event.numbers
             known.prior = Prior(BetaPrior(*of[:2]), NormalPrior(*of[2:6]), NormalPrior(*of[6:]))

@@ -41,6 +41,7 @@ from market_core.terms import (
     Schedule,
     Scoring,
     Sharing,
+    StandingBids,
     Threshold,
     Tier,
     TierKind,
@@ -589,6 +590,18 @@ class RegisterAgent(Command):
             description="most works at a time that auctions decided together give you. Default: no limit",
         ),
     ] = None
+    standing_bids: Annotated[
+        StandingBids,
+        Field(
+            description="{capability: {cost, estimated_time, quality, max_concurrent}}: bid for you in new auctions that ask for it"
+        ),
+    ] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _bids_on_what_it_can(self) -> Self:
+        if missing := [name for name in self.standing_bids if name not in self.capabilities]:
+            raise wrong("standing_bids", f"must be for capabilities of yours; add {missing[0]!r} to them")
+        return self
 
 
 class DeclareResource(Model):

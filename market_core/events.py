@@ -3,7 +3,7 @@
 A form that is in a journal stays as it is; a new form gets a new version and an upcaster in the codec.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Literal
@@ -27,6 +27,7 @@ from market_core.terms import (
     Schedule,
     Scoring,
     Sharing,
+    StandingBid,
     Threshold,
     Tier,
     TierKind,
@@ -103,7 +104,7 @@ class BidSubmitted:
     """A binding offer. `attributes` are the bid's own and those of the bidder's card that it relied on.
 
     `replaced` is the id of the bidder's bid that this one takes the place of, or empty; `displaced` the agent
-    that led an open auction until this bid.
+    that led an open auction until this bid. `standing`: the capabilities by whose standing bids it was entered.
     """
 
     at: datetime
@@ -122,6 +123,7 @@ class BidSubmitted:
     lots: tuple[str, ...] = ()
     at_most: int | None = None
     confidence: Decimal | None = None
+    standing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,12 +210,14 @@ class Expected:
 class Basis:
     """What a decision rests on besides the bids: its scores are made of these numbers and of what the bids claim.
 
-    `typical` is what is expected of the capability's mean (its `agent` is empty).
+    `typical` is what is expected of the capability's mean (its `agent` is empty). Standing bids of who is `at_capacity`
+    do not count.
     """
 
     mechanism: str
     expected: tuple[Expected, ...]
     typical: Expected | None
+    at_capacity: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -352,6 +356,16 @@ class OwnerObserved:
 
 
 @dataclass(frozen=True, slots=True)
+class StandingChanged:
+    """An agent has a standing bid for a capability now, or no longer; its terms are on the agent's card."""
+
+    at: datetime
+    capability: str
+    agent: str
+    stands: bool
+
+
+@dataclass(frozen=True, slots=True)
 class PriorLearned:
     """What the records of so many `owners` say of the next provider of a capability: the numbers of `reliability.Prior`."""
 
@@ -371,6 +385,7 @@ class AgentRegistered:
     capabilities: tuple[str, ...]
     attributes: Attributes
     max_concurrent: int | None = None
+    standing_bids: dict[str, StandingBid] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -663,6 +678,7 @@ Event = (
     | OutcomeSettled
     | OwnerObserved
     | PriorLearned
+    | StandingChanged
     | AgentRegistered
     | Granted
     | Vouched

@@ -4,23 +4,18 @@
 them, and neither composes on its own. A stream is named `auction/ID`, `resource/NAME`, `agent/ID` or `capability/NAME`.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime
-from functools import lru_cache
-from types import MappingProxyType
-from typing import NamedTuple
 
 from market_core import agent as agents
 from market_core import auction as auctions
-from market_core import auction_rules, bundling, expecting, outcomes, pools, together
+from market_core import auction_rules, bundling, entering, outcomes, pools, resting, together
 from market_core import book as books
 from market_core import capability as capabilities
-from market_core import ledger as ledgers
 from market_core import resource as resources
 from market_core.agent import Agent
-from market_core.auction import Auction, binding
+from market_core.auction import Auction
 from market_core.book import BundleDemand, Resource
 from market_core.capability import Capability
 from market_core.commands import (
@@ -49,47 +44,42 @@ from market_core.events import (
     Event,
     ResourceCleared,
     Winner,
-    WorkDelivered,
     WorkWon,
 )
 from market_core.facts import Facts
 from market_core.rejections import Code, Rejection, first
-from market_core.values import auction_of, name_of, owner_of, resource_of, total
+from market_core.resting import based, rests_on, standing_streams
+from market_core.streams import (
+    Decision,
+    State,
+    States,
+    agent_stream,
+    auction_stream,
+    capability_stream,
+    record_streams,
+    resource_stream,
+)
+from market_core.values import auction_of, owner_of, resource_of, total
 
-State = Auction | Resource | Agent | Capability
-States = Mapping[str, State]
+__all__ = [
+    "Decision",
+    "State",
+    "States",
+    "agent_stream",
+    "auction_stream",
+    "based",
+    "capability_stream",
+    "capacity",
+    "clearings",
+    "evolve",
+    "handle",
+    "new_state",
+    "resource_stream",
+    "rests_on",
+    "streams",
+]
 
 _NOBODY = Agent()
-
-
-class Decision(NamedTuple):
-    """The events of a command by stream, and the streams that must not have moved meanwhile (`guards`)."""
-
-    events: dict[str, list[Event]]
-    guards: tuple[str, ...] = ()
-    refused: Mapping[str, Rejection] = MappingProxyType({})
-    """Streams of a many-stream command in which nothing happened, with the reason."""
-
-
-def auction_stream(auction_id: str) -> str:
-    """Return the stream of an auction."""
-    return f"auction/{auction_id}"
-
-
-@lru_cache(maxsize=1024)  # each event and row of a resource asks for it
-def resource_stream(name: str) -> str:
-    """Return the stream of a resource, whatever way its name is written."""
-    return f"resource/{name_of(name)}"
-
-
-def agent_stream(agent_id: str) -> str:
-    """Return the stream of an agent."""
-    return f"agent/{agent_id}"
-
-
-def capability_stream(name: str) -> str:
-    """Return the stream of a capability, by its normalised name."""
-    return f"capability/{name}"
 
 
 def new_state(stream: str) -> State:
@@ -125,7 +115,7 @@ def streams(command: AnyCommand, found: States, facts: Facts) -> tuple[str, ...]
         case SubmitBid():
             return _bid_streams(command, found)
         case CreateAuction():
-            return (auction_stream(f"auc_{facts.token}"),)
+            return entering.create_streams(command, found, facts)
         case Withdraw():
             return _with_bundles(_stream_of(command.id), found, lambda bundle: bundle.bundle_id == command.id)
         case CloseAuction():
@@ -133,19 +123,19 @@ def streams(command: AnyCommand, found: States, facts: Facts) -> tuple[str, ...]
         case AwardAuction():
             return _award_streams(command, found, facts)
         case ReportOutcome() | SettleDispute():
-            return _report_streams(command, found)
-        case RequestResources():
-            return (resource_stream(command.resource), agent_stream(owner_of(command.agent)))
-        case RequestBundle():
-            return (*map(resource_stream, command.bundle), agent_stream(owner_of(command.agent)))
+            return resting.report_streams(command, found)
+        case RequestResources() | RequestBundle():
+            named = tuple(command.bundle) if isinstance(command, RequestBundle) else (command.resource,)
+            return (*map(resource_stream, named), agent_stream(owner_of(command.agent)))
         case OfferResources() | DeclareResource():
             return (resource_stream(command.resource),)
         case AggregateDemand():
             named = tuple(resource_stream(name) for name in dict.fromkeys(command.resources))
             return (*named, auction_stream(f"auc_{facts.token}")) if command.via == "auction" else named
         case RegisterAgent() | Grant() | Vouch():
-            whose = command.agent if isinstance(command, RegisterAgent) else owner_of(command.owner)
-            return (agent_stream(whose),)
+            if isinstance(command, RegisterAgent):
+                return entering.card_streams(command, found)
+            return (agent_stream(owner_of(command.owner)),)
         case Lapse():
             return _lapse_streams(command, found, facts)
 
@@ -184,7 +174,7 @@ def _award_streams(command: AwardAuction, found: States, facts: Facts) -> tuple[
     if len(auctions) < len(names):
         return names
     agents: tuple[str, ...] = ()
-    read = () if command.instead_of else tuple(dict.fromkeys(_rests_on(auctions, facts.now)))
+    read = () if command.instead_of else tuple(dict.fromkeys(rests_on(auctions, facts.now)))
     if not found.keys() >= set(read):
         return (*names, *read)
     if len(names) > 1:
@@ -192,39 +182,8 @@ def _award_streams(command: AwardAuction, found: States, facts: Facts) -> tuple[
     else:
         with suppress(Rejection):  # it is raised where the award is handled
             agents = tuple(winner.agent for winner in _winners(_decided(found, auctions[0], command, facts)))
-    won = (stream for agent in agents for stream in _record_streams(agent))
+    won = (stream for agent in agents for stream in record_streams(agent))
     return tuple(dict.fromkeys((*names, *read, *won)))
-
-
-def _rests_on(auctions: Iterable[Auction], now: datetime) -> Iterable[str]:
-    """The streams that scores rest on, where an auction goes by track records."""
-    for auction in auctions:
-        if auction.created is not None and auction.terms.scoring.use_track_record:
-            for bid in binding(auction, now):
-                yield from _record_streams(bid.bidder)
-            yield from map(capability_stream, auction.terms.requirements.capabilities)
-
-
-def rests_on(auctions: Iterable[Auction], now: datetime) -> tuple[str, ...]:
-    """Return the streams that `based` reads beside the auctions."""
-    return tuple(dict.fromkeys(_rests_on(auctions, now)))
-
-
-def based(states: States, auction: Auction, now: datetime) -> Auction:
-    """Return an auction with what its scores rest on, where it goes by track records: those of when its bidding was over."""
-    if auction.created is None or not auction.terms.scoring.use_track_record or auction.award is not None:
-        return auction
-    found = {name.partition("/")[2]: s for name, s in states.items() if isinstance(s, Agent)}
-    known = {name: states.get(capability_stream(name)) for name in auction.terms.requirements.capabilities}
-    priors = {name: state.prior for name, state in known.items() if isinstance(state, Capability)}
-    moment = ledgers.seconds_of(together.closed_at([auction], now))
-    rests = expecting.basis(auction.terms, binding(auction, now), found, priors, moment)
-    return replace(auction, basis=rests, prepared=None, final=None)
-
-
-def _record_streams(agent: str) -> tuple[str, ...]:
-    """The streams that an agent's work and outcomes are entered in: its own and its owner's, which may be one."""
-    return tuple(dict.fromkeys((agent_stream(agent), agent_stream(owner_of(agent)))))
 
 
 def _decided(states: States, auction: Auction, command: AwardAuction, facts: Facts) -> list[Event]:
@@ -249,25 +208,8 @@ def _bid_streams(command: SubmitBid, found: States) -> tuple[str, ...]:
     if not isinstance(auction, Auction) or auction.created is None:
         return (stream,)
     if auction.created.schedule:
-        return (stream, *_record_streams(command.agent))
+        return (stream, *record_streams(command.agent))
     return (stream, agent_stream(command.agent)) if auction.asks_of_card else (stream,)
-
-
-def _report_streams(command: ReportOutcome | SettleDispute, found: States) -> tuple[str, ...]:
-    stream = auction_stream(command.auction_id)
-    auction = found.get(stream)
-    if not isinstance(auction, Auction):
-        return (stream,)
-    winners = {winner.agent for winner in auction.winners}
-    named = command.provider
-    if isinstance(command, ReportOutcome) and command.success is None:
-        named = command.agent
-    about = {named} & winners if named else winners
-    if len(about) != 1:
-        return (stream,)
-    (provider,) = about
-    asked = map(capability_stream, auction.terms.requirements.capabilities)
-    return (stream, *_record_streams(provider), *asked)
 
 
 def _stream_of(some_id: str) -> str:
@@ -284,13 +226,41 @@ def _stream_of(some_id: str) -> str:
 
 def handle(states: States, command: AnyCommand, facts: Facts) -> Decision:
     """Return what `command` does, given the states of its `streams`; raise the Rejection that applies first."""
+    made = _of_auctions(states, command, facts) or _of_resources(states, command, facts)
+    if made is not None:
+        return made
+    stream = streams(command, states, facts)[0]
+    state = states[stream]
+    match state:
+        case Auction():
+            events = _in_auction(state, command, facts)
+        case Resource():
+            events = resources.decide(command, state, facts, _owner(states, command))
+        case Agent():
+            assert isinstance(command, Grant | Vouch)  # the commands for an agent's stream alone
+            events = agents.decide(state, command, facts)
+    return Decision({stream: events})
+
+
+def _of_auctions(states: States, command: AnyCommand, facts: Facts) -> Decision | None:
+    """What touches an auction and other streams."""
     match command:
+        case CreateAuction():
+            return entering.create(states, command, facts)
+        case RegisterAgent():
+            return entering.register(states, command, facts)
         case SubmitBid():
             return _bid(states, command, facts)
         case AwardAuction():
             return _award(states, command, facts)
         case ReportOutcome() | SettleDispute():
-            return _report(states, command, facts)
+            return resting.report(states, command, facts)
+    return None
+
+
+def _of_resources(states: States, command: AnyCommand, facts: Facts) -> Decision | None:
+    """What touches a resource and other streams."""
+    match command:
         case AggregateDemand(via="auction"):
             return _open_pool(states, command, facts)
         case AggregateDemand(via="bundles"):
@@ -305,19 +275,7 @@ def handle(states: States, command: AnyCommand, facts: Facts) -> Decision:
             return _settle_pool(states, streams(command, states, facts), facts)
         case Withdraw() | Lapse() if len(names := streams(command, states, facts)) > 1:
             return Decision({name: _in_book(states[name], command, facts) for name in names})
-    stream = streams(command, states, facts)[0]
-    state = states[stream]
-    match state:
-        case Auction():
-            events = _in_auction(state, command, facts)
-        case Resource():
-            events = resources.decide(command, state, facts, _owner(states, command))
-        case Agent():
-            assert isinstance(
-                command, RegisterAgent | Grant | Vouch
-            )  # the commands for an agent's stream alone
-            events = agents.decide(state, command, facts)
-    return Decision({stream: events})
+    return None
 
 
 def _in_auction(auction: Auction, command: AnyCommand, facts: Facts) -> list[Event]:
@@ -374,7 +332,7 @@ def _award(states: States, command: AwardAuction, facts: Facts) -> Decision:
         guards = tuple(map(agent_stream, together.bidders(auctions, facts.now)))
     else:
         made = [_decided(states, auctions[0], command, facts)]
-        guards = ()
+        guards = () if command.instead_of else standing_streams(auctions[0], facts.now)
     events = dict(zip(names, made, strict=True))
     for auction, happened in zip(auctions, made, strict=True):
         for stream, work in _work_won(auction, happened).items():
@@ -407,7 +365,7 @@ def _work_won(auction: Auction, events: Sequence[Event]) -> dict[str, list[Event
         by_agent.setdefault(winner.agent, []).append((winner, bid))
     made: dict[str, list[Event]] = {}
     for agent, won in by_agent.items():
-        for stream in _record_streams(agent):
+        for stream in record_streams(agent):
             made.setdefault(stream, []).append(_work(auction.terms, agent, award, won))
     return made
 
@@ -439,27 +397,6 @@ def _bid(states: States, command: SubmitBid, facts: Facts) -> Decision:
     events = auction_rules.bid(command, auction, facts, provider)
     work = _work_won(auction, events) if auction.terms.schedule else {}
     return Decision({stream: events} | work)
-
-
-def _report(states: States, command: ReportOutcome | SettleDispute, facts: Facts) -> Decision:
-    """What is said of an outcome stands in the auction, and in the records of provider and owner; never in these alone."""
-    stream = auction_stream(command.auction_id)
-    state = states[stream]
-    assert isinstance(state, Auction)  # by its stream's name
-    event = outcomes.said(command, state, facts)
-    events: dict[str, list[Event]] = {name: [event] for name in (stream, *_record_streams(event.provider))}
-    if isinstance(event, WorkDelivered) or owner_of(event.provider) == owner_of(event.buyer):
-        return Decision(events)
-    owner = states[agent_stream(owner_of(event.provider))]
-    assert isinstance(owner, Agent)  # by its stream's name
-    record = ledgers.after(owner.family, event)
-    for name in state.terms.requirements.capabilities:
-        known = states[capability_stream(name)]
-        assert isinstance(known, Capability)  # likewise
-        events[capability_stream(name)] = capabilities.observe(
-            known, name, owner_of(event.provider), record, facts.now
-        )
-    return Decision(events)
 
 
 def _aggregate(states: States, command: AggregateDemand, facts: Facts) -> Decision:

@@ -27,6 +27,7 @@ from market_core.values import (
     PositiveShare,
     Quantity,
     Scalar,
+    Share,
     name_of,
 )
 
@@ -239,6 +240,23 @@ class Tier(Model):
 
     from_quantity: Annotated[int, Field(ge=2, le=MOST_UNITS, description="the first unit at this cost")]
     cost: Annotated[Money, Field(description="credits per unit")]
+
+
+class StandingBid(Model):
+    """A provider's rate for a capability, entered in the auctions that ask for it while it has capacity for them."""
+
+    cost: Money
+    estimated_time: Duration | None = None
+    quality: Share | None = None
+    max_concurrent: Annotated[int | None, Field(ge=1, le=1_000_000)] = None
+
+
+StandingBids = Annotated[
+    dict[Name, StandingBid],
+    BeforeValidator(_distinct),
+    Field(max_length=50),
+    WithJsonSchema({"type": "object"}),
+]
 
 
 class Threshold(Model):

@@ -28,12 +28,12 @@ _CLASSES: Mapping[str, type[Event]] = {
 _NAMES: Mapping[type[Event], str] = {form: name for name, form in _CLASSES.items()}
 _FORMS: Mapping[str, int] = dict.fromkeys(_CLASSES, 1) | {
     "auction_created": 4,
-    "bid_submitted": 3,
-    "auction_awarded": 5,
+    "bid_submitted": 4,
+    "auction_awarded": 6,
     "work_won": 2,
     "outcome_reported": 3,
     "outcome_settled": 2,
-    "agent_registered": 2,
+    "agent_registered": 3,
     "resource_declared": 3,
     "demand_posted": 2,
     "offer_posted": 2,
@@ -67,15 +67,18 @@ _UPCASTERS: Mapping[tuple[str, int], Callable[[Fields], Fields]] = {
     ("auction_created", 3): _as_it_was,
     ("bid_submitted", 1): _as_it_was,
     ("bid_submitted", 2): _as_it_was,
+    ("bid_submitted", 3): _as_it_was,
     ("auction_awarded", 1): _as_it_was,
     ("auction_awarded", 2): _as_it_was,
     ("auction_awarded", 3): _as_it_was,
     ("auction_awarded", 4): _as_it_was,
+    ("auction_awarded", 5): _as_it_was,
     ("work_won", 1): _as_it_was,
     ("outcome_reported", 1): _as_it_was,
     ("outcome_reported", 2): _as_it_was,
     ("outcome_settled", 1): _as_it_was,
     ("agent_registered", 1): _as_it_was,
+    ("agent_registered", 2): _as_it_was,
     ("resource_declared", 1): _as_it_was,
     ("resource_declared", 2): _as_it_was,
     ("demand_posted", 1): _as_it_was,
@@ -83,7 +86,7 @@ _UPCASTERS: Mapping[tuple[str, int], Callable[[Fields], Fields]] = {
     ("resource_cleared", 1): _as_it_was,
 }
 
-SNAPSHOT_FORM = "6"
+SNAPSHOT_FORM = "7"
 """Raise it whenever a state's fields change: older snapshots are then ignored."""
 
 _IN_PART = 1_000  # entries of a state

@@ -49,6 +49,7 @@ from market_core.events import (
     PriorLearned,
     ResourceCleared,
     ResourceDeclared,
+    StandingChanged,
     Vouched,
     WorkDelivered,
     WorkOverdue,
@@ -168,6 +169,8 @@ def _(event: BidSubmitted, auction: Auction) -> list[Projected]:
     ]
     if event.replaced and auction.terms.lots:
         rows.append(_bid_row(auction, event.bidder, event.replaced, "0", "replaced"))
+    if event.standing:
+        rows.append(_tell(auction, event.at, event.bidder, "standing_bid_entered", MARKET))
     if event.displaced:
         rows.append(_tell(auction, event.at, event.displaced, "outbid", event.bidder))
     return rows
@@ -727,5 +730,5 @@ _MADE_OF: Mapping[type[State], Mapping[Any, Callable[..., list[Projected]]]] = {
     Auction: _auction.registry,  # asked at once: a dispatch takes its time, and events have no subclasses
     Resource: _resource.registry,
     Agent: _agent.registry,
-    Capability: {OwnerObserved: _silent, PriorLearned: _silent},
+    Capability: {OwnerObserved: _silent, PriorLearned: _silent, StandingChanged: _silent},
 }

@@ -101,6 +101,7 @@ class AuctionCreated(BaseModel):
     closes_at: Moment | None = None
     tie_break_commitment: str
     eligible_providers: list[str]
+    bids: int | None = None
 
 
 class BidReceipt(BaseModel):
@@ -404,6 +405,7 @@ class Card(BaseModel):
     capabilities: list[str]
     attributes: Object | None = None
     max_concurrent: int | None = None
+    standing_bids: Object | None = None
     open_auctions: Object
 
 

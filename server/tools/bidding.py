@@ -47,11 +47,16 @@ async def register_agent(ask: RegisterAgent, call: Call) -> Answer:
             capabilities=list(seen.capabilities),
             attributes=seen.attributes or None,
             max_concurrent=seen.max_concurrent,
+            standing_bids={name: answers.compact(bid) for name, bid in ask.standing_bids.items()} or None,
             open_auctions=work,
         )
         counts = ", ".join(f"{name} {number}" for name, number in work.items())
         told = f"Open auctions that ask for it: {counts}." if counts else "No open auction asks for it yet."
         text = f"Registered {ask.agent}. Capabilities: {', '.join(seen.capabilities) or 'none'}. {told}"
+        if ask.standing_bids:
+            text += (
+                f" Standing bids enter new auctions for: {', '.join(ask.standing_bids)}; inbox tells where."
+            )
         return reply(made, f"{text}\nNext: list_auctions, or inbox with wait for new ones.")
 
     return await call.service.execute(

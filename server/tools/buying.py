@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from market_core.auction import Auction
 from market_core.commands import AwardAuction, CloseAuction, CreateAuction, Others
-from market_core.events import AuctionCreated
+from market_core.events import AuctionCreated, BidSubmitted
 from market_core.facts import Facts
 from market_core.handle import auction_stream
 from market_core.observation import PreviewSeen, preview, preview_together
@@ -36,21 +36,23 @@ _KNOWN = 20  # providers named in the answer to a creation
 async def create_auction(ask: CreateAuction, call: Call) -> Answer:
     """Post a task as a reverse auction: providers bid, the lowest score wins, the mechanism sets the payment.
 
-    Use it to buy work. Returns auction_id, and the registered providers with the capabilities you ask for. Changes:
-    the auction opens and those providers hear of it. Then wait with inbox, and decide with award.
+    Returns auction_id, and the registered providers with the capabilities you ask for. Changes:
+    the auction opens, those providers hear of it. Then wait with inbox, decide with award.
     """
     providers = await _providers(ask, call)
     told = _told(ask, providers)
 
     def answer(after: After) -> Answer:
-        ((event,),) = after.decision.events.values()
-        assert isinstance(event, AuctionCreated)  # what a creation makes
+        ((event, *entered),) = after.decision.events.values()
+        assert isinstance(event, AuctionCreated)  # what a creation makes first
+        bids = sum(isinstance(each, BidSubmitted) for each in entered)
         made = answers.AuctionCreated(
             auction_id=event.auction_id,
             status="open",
             closes_at=event.closes_at,
             tie_break_commitment=event.commitment,
             eligible_providers=providers,
+            bids=bids or None,
         )
         until = f"until {shown(event.closes_at)}" if event.closes_at else "until you award or close it"
         if event.schedule is not None and not event.closes_at:
@@ -60,6 +62,8 @@ async def create_auction(ask: CreateAuction, call: Call) -> Answer:
             decide = "withdraw calls it off while nobody has taken it"
         sooner = ", or as soon as all invited have bid" if event.closes_at and event.invite else ""
         text = f"Auction {event.auction_id} is open for bids {until}. {told}"
+        if bids:
+            text += f" {answers.count(bids, 'standing bid')} entered it at once."
         return reply(made, f"{text}\nNext: inbox with wait tells of bids; {decide}{sooner}.")
 
     return await call.service.execute(

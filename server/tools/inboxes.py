@@ -36,6 +36,10 @@ _NEWS: dict[str, tuple[str, str]] = {
     "invited": ("you are invited to bid", "get_auction, then submit_bid"),
     "all_invited_bid": ("every invited agent has bid", "award decides now, before the deadline"),
     "bid_submitted": ("a bid came in", "get_auction shows the number of bids; award decides"),
+    "standing_bid_entered": (
+        "a standing bid of yours entered this new auction",
+        "nothing; submit_bid changes it, withdraw takes it back",
+    ),
     "outbid": (
         "another took the lead in an open auction of yours",
         "submit_bid with a lower cost, or leave it",

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from market_core import Code
+from market_core import Code, Scoring
 from market_core.commands import AggregateDemand, CreateAuction, RegisterAgent, ReportOutcome, SubmitBid
 from market_core.invalid import invalid
 
@@ -38,8 +38,7 @@ BID = {"agent": "a", "auction_id": "auc_1", "cost": 1}
             CreateAuction,
             {**CREATE, "scoring": {"speed": 1}},
             "scoring.speed",
-            "is not a field here; use time_price, quality_price, attribute_bonus, failure_price, "
-            "use_track_record, explore, settle_confidence",
+            f"is not a field here; use {', '.join(Scoring.model_fields)}",
         ),
         (
             CreateAuction,

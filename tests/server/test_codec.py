@@ -25,6 +25,7 @@ from market_core.terms import (
     Requirements,
     Schedule,
     Scoring,
+    StandingBid,
     Threshold,
     Tier,
 )
@@ -32,6 +33,7 @@ from server import codec
 from tests.server.shell import NOON
 
 D = Decimal
+STANDING = StandingBid(cost=D("2.5"), estimated_time=60, quality=D("0.9"), max_concurrent=2)
 EXPECTED = events.Expected("ann", D("0.9"), D("1.25"), D(1), D("2.5"), True)
 FILL = events.Fill("dem_gpu_t1", "ann", D("2.5"), D("7.25"), "rationed", D("0.25"))
 WINNER = events.Winner("ann", "bid_t1_t2", D("12.5"), D(14), D("-3.5"))
@@ -98,6 +100,7 @@ ONE_OF_EACH = [
         ("roof", "walls"),
         4,
         D("0.75"),
+        ("code-review",),
     ),
     events.BidWithdrawn(NOON, "bid_t1_t2", "ann"),
     events.DeadlineExtended(NOON, NOON + timedelta(seconds=30)),
@@ -117,7 +120,7 @@ ONE_OF_EACH = [
         events.Together(("auc_t1", "auc_t2"), {"ann": 2}),
         "carl",
         D("3600.5"),
-        events.Basis("reliability/1", (EXPECTED,), replace(EXPECTED, agent="")),
+        events.Basis("reliability/1", (EXPECTED,), replace(EXPECTED, agent=""), ("bob",)),
     ),
     events.WorkWon(NOON, "auc_t1", "ann", "buyer", D(14), D(60), ("code-review",), True),
     events.WorkDelivered(NOON, "auc_t1", "buyer", "ann", D("89.5"), "done", "pr/7"),
@@ -145,7 +148,10 @@ ONE_OF_EACH = [
     events.OutcomeSettled(NOON, "auc_t1", "buyer", "ann", "market", True, False, D(90), D("0.5"), D(2)),
     events.OwnerObserved(NOON, "go", "ann", (D("1.5"), D(1))),
     events.PriorLearned(NOON, "go", 7, (D("0.8"), D(5))),
-    events.AgentRegistered(NOON, "ann", "fast", ("code-review",), {"language": "python"}, 3),
+    events.StandingChanged(NOON, "go", "ann", True),
+    events.AgentRegistered(
+        NOON, "ann", "fast", ("code-review",), {"language": "python"}, 3, {"code-review": STANDING}
+    ),
     events.Granted(NOON, "ann", 3, D("2.5")),
     events.Vouched(NOON, "ann", True),
     events.ResourceDeclared(NOON, "GPU hours", "hour", True, "fair", "uniform", D(60), D("2.5")),
@@ -291,13 +297,19 @@ def test_every_form_that_was_ever_stored_is_still_read():
     for path in stored:
         event = codec.decode(path.read_text(encoding="utf-8"))
         newest = next(one for one in ONE_OF_EACH if type(one) is type(event))
-        added = [(part.name, part.default) for part in fields(event) if part.default is not MISSING]
+        added = [
+            (part.name, part.default if part.default_factory is MISSING else part.default_factory())
+            for part in fields(event)
+            if part.default is not MISSING or part.default_factory is not MISSING
+        ]
         older = [replace(newest, **dict(added[known:])) for known in range(len(added) + 1)]
         if path.name == "auction_awarded.1.json":  # written when there was one winner
             older = [replace(older[0], winners=(WINNER,), mechanism="single/1")]
         if path.name == "resource_cleared.1.json":  # written before there were reasons and savings
             fills = (replace(FILL, reason="", saving=None),)
             older = [replace(older[0], allocations=fills, suppliers=fills, mechanism="clearing/1")]
+        if path.name == "auction_awarded.5.json":  # written before there were standing bids
+            older = [replace(newest, basis=replace(newest.basis, at_capacity=()))]
         assert event in older, path.name
 
 
@@ -356,8 +368,8 @@ def test_any_bid_comes_back_with_the_same_values_of_the_same_types(bid):
 @pytest.mark.parametrize("stream", ["resource/gpu", "agent/ann"])
 def test_a_snapshot_is_the_state_it_was_made_of(stream):
     kinds = {
-        "resource/gpu": ONE_OF_EACH[19:21],
-        "agent/ann": [*ONE_OF_EACH[7:9], *ONE_OF_EACH[10:13], *ONE_OF_EACH[15:18]],
+        "resource/gpu": ONE_OF_EACH[20:22],
+        "agent/ann": [*ONE_OF_EACH[7:9], *ONE_OF_EACH[10:13], *ONE_OF_EACH[16:19]],
     }[stream]
     state = new_state(stream)
     for event in kinds:

@@ -1,0 +1,110 @@
+"""What an award rests on beside the bids, and where the outcomes go that later awards rest on."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+
+from market_core import agent as agents
+from market_core import capability as capabilities
+from market_core import expecting, outcomes, together
+from market_core import ledger as ledgers
+from market_core.agent import Agent
+from market_core.auction import Auction, binding
+from market_core.capability import Capability
+from market_core.commands import ReportOutcome, SettleDispute
+from market_core.events import Basis, Event, WorkDelivered
+from market_core.facts import Facts
+from market_core.streams import (
+    Decision,
+    States,
+    agent_stream,
+    auction_stream,
+    capability_stream,
+    record_streams,
+)
+from market_core.values import owner_of
+
+
+def _rests_on(auctions: Iterable[Auction], now: datetime) -> Iterable[str]:
+    """The streams that an award rests on: of who has a standing bid, and of all where it goes by track records."""
+    for auction in auctions:
+        if auction.created is None or auction.award is not None:
+            continue
+        yield from standing_streams(auction, now)
+        if auction.terms.scoring.use_track_record:
+            for bid in binding(auction, now):
+                yield from record_streams(bid.bidder)
+            yield from map(capability_stream, auction.terms.requirements.capabilities)
+
+
+def standing_streams(auction: Auction, now: datetime) -> tuple[str, ...]:
+    """Return the streams of the agents whose standing bids are in an auction."""
+    return tuple(agent_stream(bid.bidder) for bid in binding(auction, now) if bid.standing)
+
+
+def rests_on(auctions: Iterable[Auction], now: datetime) -> tuple[str, ...]:
+    """Return the streams that `based` reads beside the auctions."""
+    return tuple(dict.fromkeys(_rests_on(auctions, now)))
+
+
+def based(states: States, auction: Auction, now: datetime) -> Auction:
+    """Return an auction with what its award rests on beside its bids.
+
+    That is who has a standing bid and no capacity left now; and where it goes by track records, what they said when
+    its bidding was over.
+    """
+    if auction.created is None or auction.award is not None:
+        return auction
+    found = {name.partition("/")[2]: s for name, s in states.items() if isinstance(s, Agent)}
+    bids = binding(auction, now)
+    full = (
+        bid.bidder for bid in bids if bid.standing and not agents.has_room(found[bid.bidder], bid.standing)
+    )
+    busy = tuple(sorted(full))
+    if not auction.terms.scoring.use_track_record:
+        rests = Basis("", (), None, busy)
+        return replace(auction, basis=rests, prepared=None, final=None) if busy else auction
+    known = {name: states.get(capability_stream(name)) for name in auction.terms.requirements.capabilities}
+    priors = {name: state.prior for name, state in known.items() if isinstance(state, Capability)}
+    moment = ledgers.seconds_of(together.closed_at([auction], now))
+    rests = expecting.basis(auction.terms, bids, found, priors, moment)
+    return replace(auction, basis=replace(rests, at_capacity=busy), prepared=None, final=None)
+
+
+def report_streams(command: ReportOutcome | SettleDispute, found: States) -> tuple[str, ...]:
+    """Return the auction; and where it is clear whom it is about, that one's record and the capabilities it counts for."""
+    stream = auction_stream(command.auction_id)
+    auction = found.get(stream)
+    if not isinstance(auction, Auction):
+        return (stream,)
+    winners = {winner.agent for winner in auction.winners}
+    named = command.provider
+    if isinstance(command, ReportOutcome) and command.success is None:
+        named = command.agent
+    about = {named} & winners if named else winners
+    if len(about) != 1:
+        return (stream,)
+    (provider,) = about
+    asked = map(capability_stream, auction.terms.requirements.capabilities)
+    return (stream, *record_streams(provider), *asked)
+
+
+def report(states: States, command: ReportOutcome | SettleDispute, facts: Facts) -> Decision:
+    """What is said of an outcome stands in the auction, and in the records of provider and owner; never in these alone."""
+    stream = auction_stream(command.auction_id)
+    state = states[stream]
+    assert isinstance(state, Auction)  # by its stream's name
+    event = outcomes.said(command, state, facts)
+    events: dict[str, list[Event]] = {name: [event] for name in (stream, *record_streams(event.provider))}
+    if isinstance(event, WorkDelivered) or owner_of(event.provider) == owner_of(event.buyer):
+        return Decision(events)
+    owner = states[agent_stream(owner_of(event.provider))]
+    assert isinstance(owner, Agent)  # by its stream's name
+    record = ledgers.after(owner.family, event)
+    for name in state.terms.requirements.capabilities:
+        known = states[capability_stream(name)]
+        assert isinstance(known, Capability)  # likewise
+        events[capability_stream(name)] = capabilities.observe(
+            known, name, owner_of(event.provider), record, facts.now
+        )
+    return Decision(events)
