@@ -45,6 +45,8 @@ _MOST_PREVIEWED = 5_000
 """Entries of a book up to which a look shows what each policy would make of it."""
 MOST_CAPABILITIES = 10
 """Capabilities of an agent whose estimates a look shows."""
+MOST_DRAWN = 100_000
+"""Entries of a book up to which a look shows curves, means and previews; of a larger one it shows sums."""
 TOP = 20
 """Rows of a ranking that an answer shows."""
 
@@ -358,14 +360,16 @@ def see_resource(book: Resource, viewer: str, now: datetime) -> ResourceSeen:
     """Return what `viewer` may see of `book` at `now`, with what clearing now would give.
 
     The price is shown only where `FEWEST_OWNERS` owners stand on each side: with fewer it would tell one
-    agent's own limit to the other side, which could then move its own.
+    agent's own limit to the other side, which could then move its own. A book of more than `MOST_DRAWN` entries is shown
+    in sums alone.
     Raises the Rejection `unknown_resource` for one that nobody has named.
     """
     if not book.name:
         raise Rejection(Code.UNKNOWN_RESOURCE)
     sides = see_depth(book, now)
+    drawn = len(book.demand) + len(book.offers) <= MOST_DRAWN
     crowded = min(side.owners for side in sides) >= FEWEST_OWNERS
-    previews = _previews(book, now) if crowded else ()
+    previews = _previews(book, now) if crowded and drawn else ()
     own = previews[0] if previews else None
     demand, offers = live(book.demand.values(), now), live(book.offers.values(), now)
     # Without the viewer's own: with them it could move the steps, and find where another's limit is.
@@ -385,8 +389,8 @@ def see_resource(book: Resource, viewer: str, now: datetime) -> ResourceSeen:
         policy=book.policy,
         payment_rule=book.payment_rule,
         pools=tuple(_pool(book, pool) for pool in book.pools.values()),
-        curves=(curve(theirs[0]), curve(theirs[1])),
-        mean_limits=(mean_limit(theirs[0]), mean_limit(theirs[1])),
+        curves=(curve(theirs[0]), curve(theirs[1])) if drawn else ((), ()),
+        mean_limits=(mean_limit(theirs[0]), mean_limit(theirs[1])) if drawn else (None, None),
         previews=previews,
         bundled=_bundled(book, now),
         bundled_with=_bundled_with(book),

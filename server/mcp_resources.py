@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import anyio
+import anyio.lowlevel
 from mcp import MCPError
 from mcp.server import ServerRequestContext
 from mcp.server.subscriptions import InMemorySubscriptionBus, ResourceUpdated, ServerEvent
@@ -142,11 +143,15 @@ async def publish_changes(service: Service, bus: ListenedBus) -> None:
 async def _publish_while_listened(service: Service, bus: ListenedBus) -> None:
     position = await service.store.last_position()
     while bus.listeners:
-        with anyio.move_on_after(1):
-            await service.store.watch()
-        for posted in await service.store.posted_after(position, 1000):
-            position = posted.position
-            await bus.publish(ResourceUpdated(uri=uri_of(posted)))
+        page = await service.store.posted_after(position, 1000)
+        if not page:
+            with anyio.move_on_after(1):
+                await service.store.watch()
+            continue
+        position = page[-1].position
+        for uri in dict.fromkeys(map(uri_of, page)):  # a large clearing makes many notices about one thing
+            await bus.publish(ResourceUpdated(uri=uri))
+        await anyio.lowlevel.checkpoint()
 
 
 def uri_of(posted: Posted) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 
 from market_core.book import Traded
 from market_core.curves import Step
-from market_core.observation import PolicySeen, ResourceSeen
+from market_core.observation import MOST_DRAWN, PolicySeen, ResourceSeen
 from market_core.values import from_micros, name_of, plain, shown, total
 from server.projection import bundle_text
 from server.tools import answers
@@ -77,6 +77,8 @@ def resource_answer(seen: ResourceSeen) -> tuple[answers.ResourceSeen, str]:
                 heads, ([r["policy"], r["quantity"], r.get("clearing_price")] for r in made.preview)
             )
         )
+    elif seen.demand.entries + seen.offers.entries > MOST_DRAWN:
+        text.append(f"Curves and what clearing now would give are shown up to {MOST_DRAWN:,} entries.")
     elif seen.demand.entries and seen.offers.entries:
         text.append("What clearing now would give is shown only with 3 owners on each side.")
     if made.bundles:

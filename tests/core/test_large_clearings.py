@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import given, settings
 
-from market_core import Code, DemandAggregator, Rejection, clearing_events
+from market_core import Code, DemandAggregator, Rejection, clearing_events, observation
 from market_core.clearing_events import rows
 from market_core.commands import AggregateDemand, Withdraw
 from market_core.events import ClearingContinued, ResourceCleared
@@ -127,3 +127,16 @@ def test_on_columns_or_entry_by_entry_it_is_the_same_clearing(book):
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(clearing, "LARGE", 1)
         assert outcome(plain, "efficient") == by_entry
+
+
+def test_a_very_large_book_is_shown_in_sums_alone(monkeypatch):
+    world = crowd()
+    for agent in "tuv":
+        world.offer(agent, 1, 2)
+    drawn = world.see_book("a1")
+    assert drawn.previews
+    assert drawn.curves[0]
+    monkeypatch.setattr(observation, "MOST_DRAWN", 8)
+    sums = world.see_book("a1")
+    assert (sums.previews, sums.curves, sums.mean_limits) == ((), ((), ()), (None, None))
+    assert (sums.demand, sums.own) == (drawn.demand, drawn.own)
