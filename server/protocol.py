@@ -23,12 +23,12 @@ from server.identity import Identity
 from server.mcp_resources import ListenedBus, Resources, publish_changes
 from server.service import Answer, Service
 from server.stdio import stdio_streams
-from server.tools import bidding, buying, inboxes, reading, reporting, resources
+from server.tools import bidding, buying, inboxes, planning, reading, reporting, resources
 from server.tools.guide import INSTRUCTIONS
 from server.tools.registry import Call, Progress, Tool, quiet, tools_of
 from server.tools.schemas import Arguments, answer_schema
 
-TOOLS: Mapping[str, Tool] = tools_of(buying, reporting, bidding, resources, reading, inboxes)
+TOOLS: Mapping[str, Tool] = tools_of(buying, planning, reporting, bidding, resources, reading, inboxes)
 """All tools by name, in the order in which they are listed."""
 _ARGUMENTS = {name: Arguments(tool) for name, tool in TOOLS.items()}
 _HINTS: Mapping[str, ToolAnnotations] = {

@@ -231,6 +231,22 @@ class Awarded(BaseModel):
     nonce: str | None = None
 
 
+class Plan(BaseModel):
+    """Advice; ranges are [expected, low, high]. `awarded`: the chance that somebody asks max_price or less."""
+
+    auctions: int
+    bids: int
+    thin: bool
+    standing_bids: int
+    bidders: list[float] | None = None
+    payments: list[Object] | None = None
+    max_price: Number | None = None
+    awarded: Number | None = None
+    closes_in: int | None = None
+    scoring: Object | None = None
+    warnings: list[str] | None = None
+
+
 class Record(BaseModel):
     """Outcomes reported of an agent, as counts and as estimates: [expected, low, high], 90 % sure, by capability."""
 

@@ -2,7 +2,7 @@
 
 INSTRUCTIONS = """\
 Agent Market: buy work in reverse auctions, share resources at one price. Amounts are credits; no money moves.
-Buyer: create_auction(task, max_price, ...) -> wait (inbox with wait) -> award -> after delivery report_outcome.
+Buyer: plan_auction advises -> create_auction(task, max_price, ...) -> wait (inbox with wait) -> award -> after delivery report_outcome.
 Provider: register_agent(capabilities) once -> list_auctions or inbox -> submit_bid -> inbox tells if you won.
 The bid with the lowest score wins; score = cost, unless the buyer put prices on time, quality or attributes.
 pay_as_bid pays the winner its cost; second_price pays what would just still have won: bid your true cost there.
@@ -20,6 +20,9 @@ GUIDE = """\
 resources are exchanged outside it; `report_outcome` says how it went and where the work is.
 
 ## Buying work
+0. Unsure what it costs? `plan_auction(capabilities, description, value)`: from decided auctions for these capabilities and
+   from standing bids, how many bidders and what payment to expect, a `max_price`, a deadline and weights to begin with, and
+   what is unclear in the task. With less than 5 auctions and 20 bids it says so and advises nothing.
 1. `create_auction`: one line of `task`, acceptance criteria in `description`, and
    - `max_price`: the most you pay; dearer bids are refused.
    - `requirements`: `{"capabilities": ["code-review"], "attributes": {"language": "python"}}`. An attribute may

@@ -6,7 +6,15 @@ import pytest
 
 from tests.server.shell import market
 
-READERS = {"preview_award", "get_auction", "list_auctions", "get_resource", "get_agent", "inbox"}
+READERS = {
+    "plan_auction",
+    "preview_award",
+    "get_auction",
+    "list_auctions",
+    "get_resource",
+    "get_agent",
+    "inbox",
+}
 FINAL = {"award", "close_auction", "withdraw"}
 WRITERS = {
     "create_auction",
