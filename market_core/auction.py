@@ -72,6 +72,7 @@ class Auction:
     extended_to: datetime | None = None
     extensions: int = 0
     asks_of_card: bool = False  # as its terms say
+    entered: bool = False  # a standing bid was made in it
     final: tuple[BidSubmitted, ...] | None = field(default=None, compare=False, repr=False)
     """What `awards.final_ranking` remembers."""
     prepared: tuple[Facts, list[Event]] | None = field(default=None, compare=False, repr=False)
@@ -83,6 +84,11 @@ class Auction:
         if self.created is None:
             raise Rejection(Code.UNKNOWN_AUCTION)
         return self.created
+
+    @property
+    def rests_on_records(self) -> bool:
+        """Whether its award looks at more than its bids: at track records, or at the capacity behind standing bids."""
+        return self.entered or (self.created is not None and self.created.scoring.use_track_record)
 
     @property
     def awards(self) -> tuple[AuctionAwarded, ...]:
@@ -169,6 +175,8 @@ def _bid(auction: Auction, event: BidSubmitted) -> None:
     auction.bids[place] = event
     auction.slot_of[event.bid_id] = place
     auction.bidder_for[owner_of(event.bidder)] = event.bidder
+    if event.standing:
+        auction.entered = True
 
 
 def _bid_withdrawn(auction: Auction, event: BidWithdrawn) -> None:

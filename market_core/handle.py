@@ -187,8 +187,11 @@ def _award_streams(command: AwardAuction, found: States, facts: Facts) -> tuple[
 
 
 def _decided(states: States, auction: Auction, command: AwardAuction, facts: Facts) -> list[Event]:
-    """Return what an award makes of one auction, decided once for the same facts."""
-    if auction.prepared is None or auction.prepared[0] is not facts:
+    """Return what an award makes of one auction: decided once for the same facts, where it rests on its bids alone.
+
+    What it rests on besides may have changed since it was first asked, by another command of the same turn.
+    """
+    if auction.prepared is None or auction.prepared[0] is not facts or auction.rests_on_records:
         if command.instead_of is None:
             events = auction_rules.decide(command, based(states, auction, facts.now), facts)
         else:

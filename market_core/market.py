@@ -39,9 +39,11 @@ from market_core.invalid import checked
 from market_core.observation import (
     AgentSeen,
     AuctionSeen,
+    EstimateSeen,
     ResourceSeen,
     see_agent,
     see_auction,
+    see_estimates,
     see_resource,
 )
 from market_core.terms import (
@@ -140,6 +142,12 @@ class Market:
         assert isinstance(agent, Agent)  # by its stream's name
         return see_agent(agent_id, agent)
 
+    def see_estimates(self, agent_id: str) -> tuple[EstimateSeen, ...]:
+        """Return what an agent's record says of it: over everything, then by capability, with 90 % intervals."""
+        agent = self._states.get(agent_stream(agent_id), Agent())
+        assert isinstance(agent, Agent)  # by its stream's name
+        return see_estimates(agent, self.time)
+
 
 # One auction at a time
 
@@ -174,6 +182,7 @@ class AuctionRequest:
     invite: tuple[str, ...] = ()
     reveal: Reveal = "payments"
     priority: int = 0
+    min_reliability: Amount | None = None
 
     def command(self) -> CreateAuction:
         """Return the request as the command that creates its auction."""
@@ -211,6 +220,7 @@ class Bid:
     take: bool = False
     at_least: Amount | None = None
     valid_for: Amount | None = None
+    confidence: Amount | None = None
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from market_core.agent import Agent
 from market_core.auction import Auction, binding
 from market_core.capability import Capability
 from market_core.commands import ReportOutcome, SettleDispute
-from market_core.events import Basis, Event, WorkDelivered
+from market_core.events import Basis, BidSubmitted, Event, WorkDelivered
 from market_core.facts import Facts
 from market_core.streams import (
     Decision,
@@ -39,6 +39,8 @@ def _rests_on(auctions: Iterable[Auction], now: datetime) -> Iterable[str]:
 
 def standing_streams(auction: Auction, now: datetime) -> tuple[str, ...]:
     """Return the streams of the agents whose standing bids are in an auction."""
+    if not auction.entered:
+        return ()
     return tuple(agent_stream(bid.bidder) for bid in binding(auction, now) if bid.standing)
 
 
@@ -53,13 +55,11 @@ def based(states: States, auction: Auction, now: datetime) -> Auction:
     That is who has a standing bid and no capacity left now; and where it goes by track records, what they said when
     its bidding was over.
     """
-    if auction.created is None or auction.award is not None:
+    if auction.award is not None or not auction.rests_on_records:
         return auction
     found = {name.partition("/")[2]: s for name, s in states.items() if isinstance(s, Agent)}
     bids = binding(auction, now)
-    full = (
-        bid.bidder for bid in bids if bid.standing and not agents.has_room(found[bid.bidder], bid.standing)
-    )
+    full = (bid.bidder for bid in bids if bid.standing and not _has_room(found.get(bid.bidder), bid))
     busy = tuple(sorted(full))
     if not auction.terms.scoring.use_track_record:
         rests = Basis("", (), None, busy)
@@ -69,6 +69,10 @@ def based(states: States, auction: Auction, now: datetime) -> Auction:
     moment = ledgers.seconds_of(together.closed_at([auction], now))
     rests = expecting.basis(auction.terms, bids, found, priors, moment)
     return replace(auction, basis=replace(rests, at_capacity=busy), prepared=None, final=None)
+
+
+def _has_room(agent: Agent | None, bid: BidSubmitted) -> bool:
+    return agent is not None and agents.has_room(agent, bid.standing)
 
 
 def report_streams(command: ReportOutcome | SettleDispute, found: States) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from market_core.facts import Facts
 from market_core.handle import agent_stream, auction_stream
 from market_core.observation import see_agent
 from market_core.outcomes import next_after, state_of
-from market_core.values import plain, shown
+from market_core.values import plain, shown, total
 from server.service import After
 from server.tools import answers
 from server.tools.registry import acting
@@ -67,6 +67,9 @@ def _text(event: Said, made: answers.OutcomeRecorded, auction: Auction) -> str:
     text = f"Recorded as a {_went(event.success)} of {event.provider}{took}, which now has {_counted(made)}."
     if event.provider in auction.disputes:
         return f"{text} It is in dispute: it counts once the provider accepts it."
+    if event.adjustment is not None:
+        final = plain(total((event.payment, event.adjustment)))
+        text += f" Its payment moves by {plain(event.adjustment)} to {final} credits."
     changed = f" You can change it until {shown(event.amend_until)}." if event.amend_until else ""
     return text + changed
 

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from market_core.commands import DeclareResource, Lapse
+from server.scheduler import _carry_out_due
 from tests.server.shell import Shop, market, said
 from tests.server.test_tool_surface import surface
 
@@ -190,7 +191,47 @@ async def machines_are_needed_whole(story: Story) -> None:
     await story.does("ann", "aggregate_demand", **both, policy="fair")
 
 
+async def a_market_learns(story: Story) -> None:
+    skill = {"capabilities": ["code review"]}
+    rate = {"code review": {"cost": 6, "estimated_time": 300, "quality": 0.9, "max_concurrent": 1}}
+    await story.does("ann", "register_agent", **skill, standing_bids=rate)
+    await story.does("bob", "register_agent", **skill)
+    asked = {"task": "Review the parser", "requirements": skill}
+    await story.does("buyer", "plan_auction", **skill, description="Look at it.", quality_price=3)
+    await story.does("buyer", "create_auction", **asked)
+    await story.does("ann", "inbox")
+    await story.does("bob", "submit_bid", auction_id="auc_t3", cost=5, estimated_time=200, quality=0.9)
+    await story.does("buyer", "award", auction_id="auc_t3")
+    await story.does(
+        "bob", "report_outcome", auction_id="auc_t3", delivered=True, actual_time=400, reference="pr/7"
+    )
+    await story.does("buyer", "inbox")
+    await story.does("buyer", "report_outcome", auction_id="auc_t3", success=False, note="It does not build.")
+    await story.does("bob", "report_outcome", auction_id="auc_t3", dispute=True, note="It does, with make.")
+    await story.does("buyer", "get_auction", auction_id="auc_t3")
+    await story.does("bob", "report_outcome", auction_id="auc_t3", dispute=False)
+    await story.does("buyer", "award", auction_id="auc_t3", instead_of="bob")
+    story.waits(300 + 3600)
+    await _carry_out_due(story.shop.service)
+    await story.does("ann", "inbox")
+    await story.does(
+        "buyer", "report_outcome", auction_id="auc_t3", provider="ann", success=True, quality=0.9
+    )
+    await story.does("", "get_agent", agent_id="bob")
+    scoring = {"failure_price": 20, "use_track_record": True}
+    await story.does("buyer", "create_auction", **asked, scoring=scoring)
+    await story.does("bob", "submit_bid", auction_id="auc_t13", cost=5)
+    await story.does("buyer", "award", auction_id="auc_t13")
+    settled = {"failure_price": 10, "settle_confidence": 10}
+    await story.does("buyer", "create_auction", task="Mend it", scoring=settled)
+    await story.does("bob", "submit_bid", auction_id="auc_t16", cost=5, confidence=0.9)
+    await story.does("buyer", "award", auction_id="auc_t16")
+    await story.does("buyer", "report_outcome", auction_id="auc_t16", success=True)
+    await story.does("bob", "get_auction", auction_id="auc_t16")
+
+
 STORIES = {
+    "a_market_learns": a_market_learns,
     "a_review_is_bought": a_review_is_bought,
     "prices_on_time_and_second_price": prices_on_time_and_second_price,
     "gpu_hours_are_shared": gpu_hours_are_shared,

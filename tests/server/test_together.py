@@ -6,6 +6,7 @@ from market_core import together
 from market_core.commands import AwardAuction, ReportOutcome
 from server.service import Service
 from server.stores.memory import MemoryStore
+from tests.server import workers
 from tests.server.shell import Counted, Shop, market, said, sound
 
 
@@ -147,3 +148,18 @@ async def test_capacity_that_another_process_changes_is_counted_again(frees):
         made = await shop.ask("award", agent="buyer", auction_id=mine[0], together_with=mine[1:])
         assert [row["agent"] for row in made["winners"]] == ["bob", "ann" if frees else "bob"]
         await sound(store)
+
+
+async def test_awards_of_one_moment_do_not_count_on_the_same_capacity_twice():
+    async with market() as shop:
+        asked = {"requirements": {"capabilities": ["go"]}}
+        once = {"go": {"cost": 5, "max_concurrent": 1}}
+        await shop.ask("register_agent", agent="ann", capabilities=["go"], standing_bids=once)
+        await shop.ask("register_agent", agent="bob", capabilities=["go"])
+        ids = [await shop.create(**asked) for _ in range(3)]
+        await shop.bid(ids[0], "bob", 4)  # so that more is read for the first than for the others
+        commands = [AwardAuction(agent="buyer", auction_id=auction_id) for auction_id in ids]
+        await workers.together(shop.service, *commands)
+        seen = [await shop.ask("get_auction", auction_id=auction_id) for auction_id in ids]
+        assert [one["status"] for one in seen] == ["awarded", "awarded", "unsold"]
+        await sound(shop.store)
