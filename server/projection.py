@@ -69,6 +69,9 @@ def _json(body: object) -> str:
     return to_json(body).decode()
 
 
+_name = lru_cache(maxsize=64)(_json)  # a large clearing asks for one name very often
+
+
 def epoch(moment: datetime) -> int:
     """Return a moment as microseconds since 1970, exactly."""
     return (moment - _EPOCH) // timedelta(microseconds=1)
@@ -358,8 +361,8 @@ def _entry_row(book: Resource, entry: Entry) -> Summary:
 
 
 def _entry_body(book: Resource, entry: Entry) -> str:
-    limit = None if entry.limit is None else plain(entry.limit)
-    return _json({"resource": book.name, "left": plain(entry.left), "limit": limit})
+    limit = "null" if entry.limit is None else f'"{plain(entry.limit)}"'
+    return f'{{"resource":{_name(book.name)},"left":"{plain(entry.left)}","limit":{limit}}}'
 
 
 _KINDS = {"dem": "demand", "off": "offer", "bun": "bundle"}
