@@ -12,7 +12,7 @@ from time import perf_counter
 
 from common import machine, table, verdict
 from scenarios import Degrades, Joins, Poor, Promises, Ring, Scenario, Step, Whitewashes, run
-from strategies import Claims, LowestCost, Oracle, Stars, TrackRecord
+from strategies import Claims, InMarket, LowestCost, Oracle, Stars, TrackRecord
 
 from market_core.values import MICRO
 
@@ -44,6 +44,7 @@ def strategies(seed: int) -> Figures:
         "stars": Stars,
         "record": TrackRecord,
         "record, explore": ours,
+        "the market itself": lambda: InMarket(EXPLORE),
         "oracle": Oracle,
     }
     found = {}
@@ -116,9 +117,9 @@ def closed(seeds: Sequence[Figures], name: str) -> tuple[float, float]:
 
 def strategy_rows(seeds: Sequence[Figures]) -> list[list[str]]:
     rows = []
-    for name in ("lowest cost", "stars", "record", "record, explore", "oracle"):
+    for name in ("lowest cost", "stars", "record", "record, explore", "the market itself", "oracle"):
         part, width = closed(seeds, name)
-        goal = verdict(part >= 0.8) if name == "record, explore" else ""
+        goal = verdict(part >= 0.8) if name in ("record, explore", "the market itself") else ""
         early, late = (shown([f[f"{name} {when}"] for f in seeds]) for when in ("early", "late"))
         rows.append([name, early, late, f"{part:.0%} ± {width:.0%}", goal])
     return rows

@@ -1,16 +1,21 @@
 """Ways to choose among bids: by cost, by claims, by stars, by the market's track record, by hidden knowledge."""
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from hidden import CAPABILITY, TERMS, Provider, Task, hidden_cost
 
+from market_core import Market, Scoring
+from market_core.commands import AwardAuction, CreateAuction, RegisterAgent, ReportOutcome, SubmitBid, Vouch
 from market_core.mechanisms.capability_prior import learned
 from market_core.mechanisms.expectation import Bidder, Claim, Prediction, expected_score, predicted
 from market_core.mechanisms.reliability import USUAL, Means
 from market_core.mechanisms.track_record import RULES, Outcome, Record
-from market_core.values import MICRO
+from market_core.terms import Requirements
+from market_core.values import MICRO, from_micros, micros
 
+_EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 Bids = Mapping[Provider, Claim]
 
 
@@ -62,6 +67,67 @@ class Stars:
         assert outcome.quality is not None
         stars = 1 + 4 * outcome.quality / MICRO if outcome.success else 1.0
         self._stars.setdefault(outcome.provider, []).append(stars)
+
+
+class InMarket:
+    """The market itself: each task is an auction, each bid and each outcome a command; every provider is vouched for."""
+
+    def __init__(self, explore: int = 0) -> None:
+        self._now = _EPOCH
+        self._market = Market(now=lambda: self._now)
+        self._known: set[str] = set()
+        self._auction = ""
+        self._scoring = Scoring(
+            time_price=from_micros(TERMS.time_price),
+            quality_price=from_micros(TERMS.quality_price),
+            failure_price=from_micros(TERMS.failure_price),
+            use_track_record=True,
+            explore=from_micros(explore),
+        )
+
+    def scores(self, bids: Bids, task: Task) -> Sequence[int]:
+        self._now = _EPOCH + timedelta(seconds=task.at)
+        asked = Requirements(capabilities=(CAPABILITY,))
+        create = CreateAuction(agent=task.buyer, task="review", requirements=asked, scoring=self._scoring)
+        (stream,) = self._market.execute(create).events
+        self._auction = stream.partition("/")[2]
+        for provider, claim in bids.items():
+            self._bid(provider.name, claim)
+        self._market.execute(AwardAuction(agent=task.buyer, auction_id=self._auction))
+        ranking = self._market.see_auction(
+            self._auction, task.buyer
+        ).ranking  # twenty at most, which is enough
+        scores = {bid.bidder: micros(bid.score) for bid in ranking}
+        last = max(scores.values())
+        return [scores.get(provider.name, last) for provider in bids]
+
+    def _bid(self, name: str, claim: Claim) -> None:
+        if name not in self._known:
+            self._known.add(name)
+            self._market.execute(RegisterAgent(agent=name, capabilities=[CAPABILITY]))
+            self._market.execute(Vouch(owner=name))
+        self._market.execute(
+            SubmitBid(
+                agent=name,
+                auction_id=self._auction,
+                cost=from_micros(claim.cost),
+                estimated_time=from_micros(claim.time),
+                quality=from_micros(claim.quality),
+            )
+        )
+
+    def learn(self, outcome: Outcome) -> None:
+        assert outcome.actual_time is not None
+        assert outcome.quality is not None
+        self._market.execute(
+            ReportOutcome(
+                agent=outcome.buyer,
+                auction_id=self._auction,
+                success=outcome.success,
+                actual_time=from_micros(outcome.actual_time),
+                quality=from_micros(outcome.quality),
+            )
+        )
 
 
 class TrackRecord:

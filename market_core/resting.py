@@ -1,8 +1,9 @@
 """What an award rests on beside the bids, and where the outcomes go that later awards rest on."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from operator import is_
 
 from market_core import agent as agents
 from market_core import capability as capabilities
@@ -14,6 +15,7 @@ from market_core.capability import Capability
 from market_core.commands import ReportOutcome, SettleDispute
 from market_core.events import Basis, BidSubmitted, Event, WorkDelivered
 from market_core.facts import Facts
+from market_core.mechanisms.reliability import Prior
 from market_core.streams import (
     Decision,
     States,
@@ -67,8 +69,37 @@ def based(states: States, auction: Auction, now: datetime) -> Auction:
     known = {name: states.get(capability_stream(name)) for name in auction.terms.requirements.capabilities}
     priors = {name: state.prior for name, state in known.items() if isinstance(state, Capability)}
     moment = ledgers.seconds_of(together.closed_at([auction], now))
-    rests = expecting.basis(auction.terms, bids, found, priors, moment)
+    rests = _expected(auction, bids, found, priors, moment)
     return replace(auction, basis=replace(rests, at_capacity=busy), prepared=None, final=None)
+
+
+def _expected(
+    auction: Auction,
+    bids: Sequence[BidSubmitted],
+    found: Mapping[str, Agent],
+    priors: Mapping[str, Prior],
+    moment: int,
+) -> Basis:
+    """Return what is expected of the bidders; anew only if a bid or a record is another than the last time.
+
+    It is asked several times for one award, and takes most of its time. Bids, records and priors never change: what is
+    new is another object.
+    """
+    agents = (found.get(name) for bid in bids for name in (bid.bidder, owner_of(bid.bidder)))
+    of_agents = (
+        part
+        for agent in agents
+        if agent is not None
+        for part in (agent.record, agent.family.record, agent.vouched, bool(agent.exploring))
+    )
+    key = (moment, *bids, *of_agents, *priors.values())
+    if auction.rested is not None:
+        before, rests = auction.rested
+        if len(before) == len(key) and before[0] == moment and all(map(is_, before[1:], key[1:])):
+            return rests
+    rests = expecting.basis(auction.terms, bids, found, priors, moment)
+    auction.rested = key, rests
+    return rests
 
 
 def _has_room(agent: Agent | None, bid: BidSubmitted) -> bool:
