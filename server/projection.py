@@ -59,6 +59,7 @@ from market_core.handle import State, auction_stream, resource_stream
 from market_core.outcomes import current_winners, overdue_at, state_of, winners_of
 from market_core.standing import next_clearing
 from market_core.values import MARKET, from_micros, name_of, plain, plain_micros, resource_of, shown, total
+from server.partners import partners
 from server.ports import Ended, Notice, Rewritten, Summary
 
 Projected = Summary | Notice | Ended | Rewritten
@@ -489,10 +490,11 @@ def _(event: ClearingDue, book: Resource) -> list[Projected]:  # noqa: ARG001 - 
 @_resource.register
 def _(event: ResourceCleared, book: Resource) -> list[Projected]:
     rows: list[Projected] = []
+    whom = partners(event)
     for fill in (*event.allocations, *event.suppliers):
         entry = entry_of(book, fill.entry_id)
         rows.append(_entry_row(book, entry) if entry else _ended_row(book, fill.entry_id))
-        rows.append(_receipt(book, event, fill))
+        rows.append(_receipt(book, event, fill, whom.get(fill.entry_id, "")))
     rows += [_left_out(book, event, left) for left in event.left_out]
     rows.append(_tell_book(book, event.at, resource_stream(book.name), "resource_cleared", event.by))
     return rows
@@ -547,23 +549,24 @@ def _fill_rows(
 @_resource.register
 def _(event: BundlesCleared, book: Resource) -> list[Projected]:
     rows: list[Projected] = []
+    whom = partners(event)
     for given in event.allocations:
         if _is_told_here(book, given.bundle_id):
             demand = book.bundles.get(given.bundle_id)
             rows.append(_bundle_row(book, demand) if demand else _ended_row(book, given.bundle_id))
-            rows.append(_bundle_receipt(event, given))
+            rows.append(_bundle_receipt(event, given, whom.get(given.bundle_id, "")))
         elif given.bundle_id in book.ended:
             rows.append(_part_row(book, given.bundle_id))
     for fill in event.suppliers:
         if _is_told_here(book, fill.entry_id):
             entry = entry_of(book, fill.entry_id)
             rows.append(_entry_row(book, entry) if entry else _ended_row(book, fill.entry_id))
-            rows.append(_receipt(book, event, fill))
+            rows.append(_receipt(book, event, fill, whom.get(fill.entry_id, "")))
     rows += [_left_out(book, event, left) for left in event.left_out if _is_told_here(book, left.entry_id)]
     return [*rows, _tell_book(book, event.at, resource_stream(book.name), "resource_cleared", event.by)]
 
 
-def _bundle_receipt(event: BundlesCleared, given: BundleFill) -> Notice:
+def _bundle_receipt(event: BundlesCleared, given: BundleFill, whom: str) -> Notice:
     told = {
         "at": shown(event.at),
         "entry": given.bundle_id,
@@ -571,6 +574,7 @@ def _bundle_receipt(event: BundlesCleared, given: BundleFill) -> Notice:
         "payment": plain(given.payment),
         "reason": given.reason,
         "saving": None if given.saving is None else plain(given.saving),
+        "whom": whom,
     }
     return Notice(given.agent, "bundle_allocated", resource_of(given.bundle_id), MARKET, _json(told))
 
@@ -598,30 +602,21 @@ def _(event: PoolCleared, book: Resource) -> list[Projected]:
 
 def _who_deals_with_whom(book: Resource, event: PoolCleared) -> list[Projected]:
     """Return what members and suppliers of a pool must know of each other to deliver."""
-    takers = _listed(f"{fill.agent} {plain(fill.quantity)}" for fill in event.allocations)
-    sellers = _listed(f"{fill.agent} {plain(fill.quantity)}" for fill in event.suppliers)
+    whom = partners(event)
     spare = ""
     if event.surplus_quantity:
         spare = f"; {plain(event.surplus_quantity)} more were bought, as that costs less, and are allocated to nobody"
+
+    def told(kind: str, fill: Fill) -> Projected:
+        return _pool_notice(book, event, fill.agent, kind, f"{whom.get(fill.entry_id, _MANY)}{spare}")
+
     return [
-        *(
-            _pool_notice(book, event, fill.agent, "pool_supply", f"deliver to {takers}{spare}")
-            for fill in event.suppliers
-        ),
-        *(
-            _pool_notice(book, event, agent, "pool_bought", f"from {sellers}{spare}")
-            for agent in dict.fromkeys(fill.agent for fill in event.allocations)
-        ),
+        *(told("pool_supply", fill) for fill in event.suppliers),
+        *(told("pool_bought", fill) for fill in event.allocations),
     ]
 
 
-_LISTED = 50  # agents named in a notice
-
-
-def _listed(texts: Iterable[str]) -> str:
-    first = list(texts)
-    more = f" and {len(first) - _LISTED} more" if len(first) > _LISTED else ""
-    return f"{', '.join(first[:_LISTED])}{more}"
+_MANY = "many; get_auction lists who sells"
 
 
 @_resource.register
@@ -646,7 +641,9 @@ def _left_out(
     return Notice(left.agent, "left_out", resource_stream(book.name).partition("/")[2], MARKET, _json(told))
 
 
-def _receipt(book: Resource, event: ResourceCleared | BundlesCleared | PoolCleared, fill: Fill) -> Notice:
+def _receipt(
+    book: Resource, event: ResourceCleared | BundlesCleared | PoolCleared, fill: Fill, whom: str = ""
+) -> Notice:
     """Return what one agent got or sold, for it alone: its saving tells its limit."""
     supplier = fill.entry_id.startswith("off_")
     price = event.clearing_price if isinstance(event, ResourceCleared) else None
@@ -666,6 +663,8 @@ def _receipt(book: Resource, event: ResourceCleared | BundlesCleared | PoolClear
         "reason": fill.reason,
         "saving": None if fill.saving is None else plain(fill.saving),
     }
+    if whom:
+        told["whom"] = whom
     kind = "offer_sold" if supplier else "demand_allocated"
     ref = resource_stream(book.name).partition("/")[2]
     return Notice(fill.agent, kind, ref, MARKET, _json(told))

@@ -298,7 +298,8 @@ def _amounts(body: dict[str, Any], *, seller: bool) -> str:
         told += f" ({body['unit_price']} each)"
     if body.get("saving"):
         told += f", {body['saving']} better than your limit"
-    return told + of + because
+    whom = f"; {body['whom']}" if body.get("whom") else ""
+    return told + of + whom + because
 
 
 def _because(body: dict[str, Any], *, seller: bool) -> str:
