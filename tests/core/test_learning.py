@@ -196,6 +196,26 @@ def test_what_failed_goes_to_the_next_by_the_numbers_of_the_first_award():
     assert (paid(first), paid(second), second.basis) == (("good", 6), ("fair", 6), first.basis)
 
 
+def test_a_buyers_own_outcomes_count_in_full_for_itself_and_up_to_three_for_others():
+    world = World()
+    world.register("ann", capabilities=["go"])
+    for _ in range(12):
+        auction_id = world.create(buyer="acme/x", requirements=GO)
+        world.bid(auction_id, "ann", 2)
+        world.award(auction_id, agent="acme/x")
+        world.report(auction_id, agent="acme/x")
+    mine, theirs = asked(world, buyer="acme/y"), asked(world, buyer="other")
+    for auction_id in (mine, theirs):
+        world.bid(auction_id, "ann", 5)
+    own = expected(world.award(mine, agent="acme/y"), "ann")
+    others = expected(world.award(theirs, agent="other"), "ann")
+    assert (own.newcomer, others.newcomer) == (False, True)
+    assert own.success > D("0.9") > others.success
+    world.bid(asked(world, buyer="acme/y", min_reliability="0.75"), "ann", 5)
+    gated = asked(world, buyer="other", min_reliability="0.75")
+    assert world.refused(SubmitBid(agent="ann", auction_id=gated, cost=5)) == Code.BELOW_MIN_RELIABILITY
+
+
 # The gate
 
 
@@ -265,6 +285,7 @@ def test_what_providers_of_a_capability_have_in_common_is_learned_and_used():
     known = world.states["capability/go"]
     assert known == replayed(events, "capability/go")
     assert known.prior.success.mean < USUAL.success.mean
+    assert [event.owners for event in events if isinstance(event, PriorLearned)] == [1, 2, 3, 4, 5, 10]
     auction_id = asked(world)
     world.register("new", capabilities=["go"])
     world.bid(auction_id, "new", 5)
