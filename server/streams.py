@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import anyio.lowlevel
+import anyio.to_thread
 
 from market_core.book import Resource
 from market_core.canonical import GENESIS
@@ -13,7 +14,7 @@ from server import codec
 from server.ports import EventStore, Recorded, Snapshot, StoreBroken, StoreUnavailable
 
 _MOST = 2000  # streams kept between turns
-_AT_ONCE = 5_000  # things in a state up to which it is saved at once
+_AT_ONCE = 5_000  # things in a state, and events, up to which it is saved, and they are replayed, at once
 _SNAPSHOT_EVERY = 500  # events, or more in a long stream or for a large state
 Saving = Callable[[], Coroutine[None, None, None]]
 """Saves a stream as it was when this was made."""
@@ -50,9 +51,10 @@ class Streams:
                 stream, events = await self._begun(name, events)
             else:
                 stream = self._cache.pop(name)
-            for recorded in events:
-                stream.state = evolve(stream.state, codec.decode(recorded.body))
-                stream.version, stream.hash = recorded.version, recorded.hash
+            if len(events) > _AT_ONCE:
+                await anyio.to_thread.run_sync(_replay, stream, events)
+            else:
+                _replay(stream, events)
             self._cache[name] = stream  # the newest used stands last
 
     def forget(self, names: Iterable[str]) -> None:
@@ -121,6 +123,13 @@ class Streams:
     def _snapshot(self, name: str, body: str) -> Snapshot:
         stream = self._cache[name]
         return Snapshot(name, stream.version, stream.hash, codec.SNAPSHOT_FORM, body)
+
+
+def _replay(stream: Stream, events: Iterable[Recorded]) -> None:
+    """Bring a stream up to date with what was recorded."""
+    for recorded in events:
+        stream.state = evolve(stream.state, codec.decode(recorded.body))
+        stream.version, stream.hash = recorded.version, recorded.hash
 
 
 def _is_due(stream: Stream | None) -> bool:

@@ -129,7 +129,7 @@ class SqliteStore:
     @asynccontextmanager
     async def _letting_read(self) -> AsyncIterator[None]:
         """Let others read what is committed while something long is written."""
-        self._reading_aside = True
+        self._reading_aside = self.path != ":memory:"  # which nobody else can open
         try:
             yield
         finally:
@@ -161,13 +161,13 @@ class SqliteStore:
 
     async def catch_up(self, known: Mapping[str, int | None]) -> Mapping[str, Sequence[Recorded]]:
         """Return the events of each stream above its version, or from its snapshot's version on."""
-        rows = await self._rows(
+        sql = (
             "SELECT e.stream, e.version, e.body, e.hash FROM json_each(?) known "
             "CROSS JOIN events e ON e.stream = known.key AND e.version > coalesce(known.value, "
             "(SELECT s.version - 1 FROM snapshots s JOIN events USING (stream, version) WHERE s.stream = known.key), "
-            "0) ORDER BY e.stream, e.version",
-            (json.dumps(known),),
+            "0) ORDER BY e.stream, e.version"
         )
+        rows = await self._rows(sql, (json.dumps(known),), long=_may_be_long(known))
         news: dict[str, list[Recorded]] = {}
         for stream, *event in rows:
             news.setdefault(stream, []).append(Recorded(*event))
@@ -267,12 +267,15 @@ class SqliteStore:
             found = await self._patiently(lambda: _tidy(self._connection, most))
         return found == most
 
-    async def _rows(self, sql: str, values: Any = ()) -> list[Any]:
+    async def _rows(self, sql: str, values: Any = (), *, long: bool = False) -> list[Any]:
         def read() -> list[Any]:
             return self._connection.execute(sql, values).fetchall()
 
         if self._reading_aside and sql.startswith("SELECT"):
             return self._read_aside(sql, values)
+        if long:
+            async with self._turn, self._letting_read():
+                return await self._patiently(read, aside=True)
         if not self._turn.locked():  # the common case, at a third of the cost
             with suppress(sqlite3.Error):
                 return read()
@@ -320,6 +323,11 @@ class SqliteStore:
         if self._reader is not None:
             self._reader.close()
         self._connection.close()
+
+
+def _may_be_long(known: Mapping[str, int | None]) -> bool:
+    """Return whether all of a book is to be read, which may be a million events."""
+    return any(version is None and stream.startswith("resource/") for stream, version in known.items())
 
 
 def _keep(db: sqlite3.Connection, transaction: Transaction) -> bool:

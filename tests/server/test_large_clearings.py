@@ -319,3 +319,30 @@ async def test_a_thousand_may_lapse_in_the_moment_of_a_standing_clearing():
         made = (await service.execute(Lapse(stream="resource/gpu"), said)).content
         assert made == {"resource/gpu": ["EntriesLapsed", "ClearingDue", "ResourceCleared"]}
         assert (await store.find(Query("demand", status=("lapsed",)))).total == 1100
+
+
+async def test_a_long_stream_is_replayed_beside_the_event_loop(monkeypatch, tmp_path):
+    path = str(tmp_path / "market.db")
+    async with services(store := SqliteStore(path)) as (service,):
+        await posted(service)
+        await service.execute(RegisterAgent(agent="p", description="here"), said)
+    await store.close()
+    monkeypatch.setattr(streams, "_AT_ONCE", 2)
+    gate, decode = Gate(), codec.decode
+
+    def slowly(body):
+        gate()
+        return decode(body)
+
+    async with services(store := SqliteStore(path)) as (service,):
+        monkeypatch.setattr(codec, "decode", slowly)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(service.see, [resource_stream("g 50")], lambda states, _: seen.append(states))
+            seen = []
+            await gate.wait()
+            assert (await store.find(Query("agent"))).total == 1
+            assert seen == []
+            gate.opened.set()
+        (states,) = seen
+        assert len(states["resource/g-50"].demand) == 7
+    await store.close()
