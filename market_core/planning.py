@@ -63,7 +63,7 @@ def counts(auction: Auction, capabilities: Sequence[str]) -> bool:
     terms = auction.terms
     asked = set(terms.requirements.capabilities)
     alike = asked >= set(capabilities) if capabilities else not asked
-    return alike and terms.mechanism == "single" and not terms.pool
+    return alike and terms.mechanism == "single"
 
 
 def _past(auction: Auction) -> Past:

@@ -484,6 +484,7 @@ class AuctionSeen(BaseModel):
     schedule: Object | None = None
     offered: Number | None = None
     closes_at: Moment | None = None
+    min_reliability: Number | None = None
     invited_only: bool | None = None
     invite: list[str] | None = None
     bids: int

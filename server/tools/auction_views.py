@@ -39,6 +39,7 @@ def auction_answer(seen: AuctionSeen, viewer: str, first: int = 0) -> tuple[answ
         schedule=terms.schedule and compact(terms.schedule),
         offered=seen.offered,
         closes_at=seen.closes_at,
+        min_reliability=terms.min_reliability,
         invited_only=seen.invited_only or None,
         invite=list(terms.invite[: answers.MOST_ROWS]) or None,
         bids=seen.bids,

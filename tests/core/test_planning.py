@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 
 from market_core import Scoring
+from market_core.commands import CreateAuction
 from market_core.mechanisms.order_statistics import Span
 from market_core.planning import amount, counts, plan, unclear
 from tests.core.world import World
@@ -51,6 +52,19 @@ def test_the_deadline_is_when_nine_of_ten_auctions_had_their_last_bid():
     world = World()
     auctions = [held(world, [1, 2], wait=wait) for wait in (5, 70, 80, 90, 100, 110, 120, 130, 140, 9999)]
     assert plan(auctions, 0, None, []).closes_in == 140
+
+
+def test_bids_that_stood_before_the_auction_say_nothing_of_how_long_bidding_takes():
+    world = World()
+    world.register("eve", capabilities=["go"], standing_bids={"go": {"cost": 3}})
+    auctions = []
+    for _ in range(20):
+        (stream,) = world.do(CreateAuction(agent="buyer", task="x", requirements=GO)).events
+        world.award(stream.partition("/")[2])
+        auctions.append(world.states[stream])
+    auctions += [held(world, [1, 2], wait=wait, requirements={}) for wait in (70, 90)]
+    made = plan(auctions, 0, None, [])
+    assert (made.advice.thin, made.closes_in) == (False, 90)
 
 
 def test_weights_come_from_the_payment_and_the_usual_time():

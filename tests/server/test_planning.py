@@ -39,6 +39,18 @@ async def test_a_task_is_planned_from_what_was_asked_before():
         assert made["max_price"] in (10, 11, 12, 13)
 
 
+async def test_a_standing_bid_is_expected_where_it_is_for_all_that_is_asked():
+    async with market() as shop:
+        rates = {"go": {"cost": 12}, "rust": {"cost": 20}}
+        await shop.ask("register_agent", agent="eve", capabilities=["go", "rust"], standing_bids=rates)
+        await shop.ask("register_agent", agent="ann", capabilities=["go"], standing_bids={"go": {"cost": 9}})
+        counts = [
+            (await shop.ask("plan_auction", capabilities=asked))["standing_bids"]
+            for asked in (["go"], ["rust"], ["go", "rust"], ["go", "sql"], [])
+        ]
+        assert counts == [2, 1, 1, 0, 0]
+
+
 async def test_without_history_it_says_so_and_still_tells_what_is_unclear():
     async with market() as shop:
         text, made = await shop.both("plan_auction", capabilities=["rust"], quality_price=5)
