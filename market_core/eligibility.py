@@ -159,7 +159,7 @@ def bid_score(command: SubmitBid, terms: AuctionCreated, attributes: Attributes)
     weights = terms.scoring
     assert command.cost is not None  # as above
     score = command.cost
-    if weights != Scoring():
+    if weights.time_price or weights.quality_price or weights.attribute_bonus or weights.settle_confidence:
         score = from_micros(
             scoring.score(
                 micros(command.cost),

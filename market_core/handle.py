@@ -248,12 +248,12 @@ def handle(states: States, command: AnyCommand, facts: Facts) -> Decision:
 def _of_auctions(states: States, command: AnyCommand, facts: Facts) -> Decision | None:
     """What touches an auction and other streams."""
     match command:
+        case SubmitBid():
+            return _bid(states, command, facts)
         case CreateAuction():
             return entering.create(states, command, facts)
         case RegisterAgent():
             return entering.register(states, command, facts)
-        case SubmitBid():
-            return _bid(states, command, facts)
         case AwardAuction():
             return _award(states, command, facts)
         case ReportOutcome() | SettleDispute():
