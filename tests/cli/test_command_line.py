@@ -3,10 +3,12 @@
 import os
 import subprocess
 import sys
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from server.config import BadSetting, settings
 from tests.cli.conftest import CommandLine
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -18,6 +20,9 @@ COMMANDS = (
     ("resource",),
     ("resource", "declare"),
     ("grant",),
+    ("agents",),
+    ("settle",),
+    ("vouch",),
     ("verify",),
 )
 
@@ -90,3 +95,13 @@ def test_a_setting_that_cannot_be_meant_stops_the_server_with_a_sentence(
         said.err
         == f"agent-market: AGENT_MARKET_SOLVE_SECONDS is {seconds!r}: it must be a number above 0, up to 3600\n"
     )
+
+
+def test_the_operators_times_for_outcomes_come_from_the_environment() -> None:
+    env = {"AGENT_MARKET_AMEND_FOR": "60", "AGENT_MARKET_DISPUTE_FOR": "120.5"}
+    chosen = settings("x.db", None, env)
+    assert (chosen.amend_for, chosen.dispute_for, chosen.grace) == (60, Decimal("120.5"), 3600)
+    for name in ("AMEND_FOR", "DISPUTE_FOR", "GRACE"):
+        for wrong in ("x", "0", "-1", "nan", "inf", "99999999999"):
+            with pytest.raises(BadSetting, match=f"AGENT_MARKET_{name} is '{wrong}'"):
+                settings("x.db", None, {f"AGENT_MARKET_{name}": wrong})

@@ -1,17 +1,27 @@
 """The one loop: what arrives together is one commit, and what turned stale is decided again."""
 
 from contextlib import AsyncExitStack
+from datetime import timedelta
+from decimal import Decimal
 
 import anyio
 import anyio.lowlevel
 import pytest
 
-from market_core import Code
-from market_core.commands import AwardAuction, CloseAuction, RegisterAgent, RequestResources, Withdraw
+from market_core import Code, Rejection
+from market_core.commands import (
+    AwardAuction,
+    CloseAuction,
+    RegisterAgent,
+    ReportOutcome,
+    RequestResources,
+    Withdraw,
+)
+from market_core.facts import Windows
 from server.service import Answer, Service
 from server.stores.memory import MemoryStore
 from server.stores.sqlite import SqliteStore
-from tests.server.shell import Counted, Hand, said, sound
+from tests.server.shell import NOON, Counted, Hand, said, sound
 from tests.server.stores import Counting, Meddled
 from tests.server.workers import auction_of, bid, bidders, bids_in, create, services, together
 
@@ -243,3 +253,23 @@ async def test_a_closed_auction_of_another_process_is_seen_closed():
         assert await bidders(other, auction_id) == set()
         await mine.execute(CloseAuction(agent="buyer", auction_id=auction_id), said)
         assert await together(other, bid(auction_id, "p")) == [Code.AUCTION_CLOSED]
+
+
+async def test_what_the_operator_allows_for_outcomes_is_recorded_with_them():
+    clock, windows = Hand(), Windows(amend_for=Decimal(60), dispute_for=Decimal(90), grace=Decimal(5))
+    async with Service(MemoryStore(), clock, Counted(), windows=windows).running() as service:
+        auction_id = await create(service)
+        await service.execute(bid(auction_id, "ann"), said)
+        await service.execute(AwardAuction(agent="buyer", auction_id=auction_id), said)
+        report = ReportOutcome(agent="buyer", auction_id=auction_id, success=True)
+        await service.execute(report, said)
+        auction = await auction_of(service, auction_id)
+        outcome = auction.outcomes["ann"]
+        assert auction.award.grace == 5
+        assert [outcome.amend_until - NOON, outcome.dispute_until - NOON] == [
+            timedelta(seconds=60),
+            timedelta(seconds=90),
+        ]
+        clock.wait(60)
+        with pytest.raises(Rejection):
+            await service.execute(report, said)
