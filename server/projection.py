@@ -490,7 +490,9 @@ def _(event: ClearingDue, book: Resource) -> list[Projected]:  # noqa: ARG001 - 
 @_resource.register
 def _(event: ResourceCleared, book: Resource) -> list[Projected]:
     rows: list[Projected] = []
-    whom = partners(event)
+    made = book.recent[0]  # with what has followed: of the first fills alone no split would add up
+    is_whole = (made.buyers, made.sellers) == (len(event.allocations), len(event.suppliers))
+    whom = partners(event) if is_whole else {}
     for fill in (*event.allocations, *event.suppliers):
         entry = entry_of(book, fill.entry_id)
         rows.append(_entry_row(book, entry) if entry else _ended_row(book, fill.entry_id))

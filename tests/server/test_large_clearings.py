@@ -72,8 +72,9 @@ async def cleared(store) -> dict[str, object]:
 
 @pytest.mark.parametrize("kind", ["memory", "sqlite"])
 async def test_rows_and_receipts_of_parts_are_those_of_one_piece(kind, tmp_path, request, monkeypatch):
-    monkeypatch.setattr("server.partners.MOST_FILLS", 0)  # of a large clearing nobody is told partners
-    whole = await cleared(MemoryStore())
+    with monkeypatch.context() as patched:
+        patched.setattr("server.partners.MOST_FILLS", 0)  # of a large clearing nobody is told partners
+        whole = await cleared(MemoryStore())
     request.getfixturevalue("in_parts")
     store = MemoryStore() if kind == "memory" else SqliteStore(str(tmp_path / "market.db"))
     assert await cleared(store) == whole
