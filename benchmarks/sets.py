@@ -25,7 +25,8 @@ from market_core.mechanisms.procurement import Limits, NoCompetition, Unsolved
 LIMIT = 20.0  # seconds for one solve
 LARGE_LIMIT = 10.0
 MOST_GAP = 0.15
-MOST_RATIO = 1.15
+MOST_RATIO = 1.15  # where HiGHS is used
+FASTER = 1.0  # where the table or splitting applies
 TURNS = 3
 ENOUGH = 2.0  # seconds of raw HiGHS on one instance, after which there are no more turns
 SHARE = 1_000_000
@@ -33,7 +34,10 @@ SHARE = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A distribution, its size, how long an award may take (None: not said), what binds the winners, how many apart."""
+    """A distribution, its size, how long an award may take (None: not said), what binds the winners, how many apart.
+
+    `ratio`: how many times as long as raw HiGHS it may take.
+    """
 
     name: str
     lots: int
@@ -41,6 +45,7 @@ class Case:
     most: float | None = None
     limit: str = ""
     apart: int = 1
+    ratio: float = MOST_RATIO
 
     def instance(self, seed: int) -> Instance:
         """Return the instance of this seed; several that have nothing in common stand side by side as one."""
@@ -64,10 +69,10 @@ class Case:
 
 
 FULL: Sequence[Case] = [
-    Case("regions", 10, 100),
-    Case("regions", 10, 100, apart=8),
-    Case("regions", 16, 60, apart=4),
-    Case("arbitrary", 20, 80, apart=4),
+    Case("regions", 10, 100, ratio=FASTER),
+    Case("regions", 10, 100, apart=8, ratio=FASTER),
+    Case("regions", 16, 60, apart=4, ratio=FASTER),
+    Case("arbitrary", 20, 80, apart=4, ratio=FASTER),
     Case("regions", 16, 300, 0.15),
     Case("arbitrary", 16, 300, 0.15),
     Case("regions", 64, 200, 5.0),
@@ -95,7 +100,7 @@ QUICK: Sequence[Case] = [
 ]
 LARGE: Sequence[Case] = [Case(name, 256, 2000) for name in ("regions", "arbitrary", "paths")]
 PAID: Sequence[Case] = [
-    Case("regions", 10, 100),
+    Case("l4", 12, 100),
     Case("regions", 16, 200),
     Case("arbitrary", 16, 200),
     Case("regions", 36, 150),
@@ -166,42 +171,70 @@ def bound_by(limit: str, instance: Instance) -> tuple[Instance, int | None, Limi
     return replace(instance, bids=fit), None, Limits(max_share=-(-largest * SHARE // instance.lots))
 
 
-def turns(case: Case, seed: int) -> tuple[float, float, float, str]:
-    """Return the median seconds of raw HiGHS, of our decision and of the tie-break, and by what it was decided."""
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Median seconds of raw HiGHS, of our decision and of the tie-break on one instance, and what was proved."""
+
+    raw: float
+    ours: float
+    ties: float
+    raw_proved: bool
+    proved: bool
+    by: str
+
+
+def turns(case: Case, seed: int) -> Turn | None:
+    """Measure one instance; None where limits leave lots unbought, of which the raw model knows nothing.
+
+    Raises RuntimeError where one side calls a cost the best, and the other has a lower one.
+    """
     instance = case.instance(seed)
     plain, most, limits = bound_by(case.limit, instance)
     problem = replace(problem_of(instance), limits=limits)
+    if case.limit and decide(problem, LIMIT).unbought:
+        return None
     times: list[tuple[float, float, float]] = []
+    raw_proved = proved = True
     while len(times) < TURNS and sum(raw for raw, _, _ in times) < ENOUGH:
         cost, raw, status = raw_highs(plain, seconds=LIMIT, most=most)
         award, ours, ties = timed(problem)
-        if award.proof.status != "optimal" or award.unbought or award.score > cost:
-            raise RuntimeError(f"{instance.name}: not the optimum")
-        if status == "Optimal" and award.score < cost:
-            raise RuntimeError(f"{instance.name}: raw HiGHS is wrong")
+        best, raw_best = award.proof.status == "optimal", status == "Optimal"
+        if (best and award.score > cost) or (raw_best and award.score < cost):
+            raise RuntimeError(f"{instance.name}: {award.score} {award.proof.status}, {cost} {status}")
+        raw_proved, proved = raw_proved and raw_best, proved and best
         times.append((raw, ours, ties))
     raw, ours, ties = (median(each) for each in zip(*times, strict=True))
-    return raw, ours, ties, award.proof.solver
+    return Turn(raw, ours, ties, raw_proved, proved, award.proof.solver)
 
 
 def decided(cases: Sequence[Case], seeds: Sequence[int]) -> list[list[str]]:
-    """Return a row for each case: our decision beside raw HiGHS. Every optimum is proved and the same."""
+    """Return a row for each case: our decision beside raw HiGHS, over the seeds where they can be compared."""
     rows = []
     for case in cases:
-        found = [turns(case, seed) for seed in seeds]
-        raw, ours, ties = (median(each[i] for each in found) for i in range(3))
-        ratios = [ours / raw for raw, ours, _, _ in found]
-        met = median(ratios) <= MOST_RATIO and (case.most is None or ours <= case.most)
+        found = [turn for seed in seeds if (turn := turns(case, seed)) is not None]
+        what = case.words(len(case.instance(seeds[0]).bids))
+        target = f"<= {case.ratio:g}" + ("" if case.most is None else f", < {case.most:g} s")
+        if not found:
+            rows.append([what, *["-"] * 5, f"0 of {len(seeds)}", target, "", ""])
+            continue
+        ratios = [each.ours / each.raw for each in found]
+        ours = median(each.ours for each in found)
+        proofs = (
+            f"{sum(each.raw_proved for each in found)}, {sum(each.proved for each in found)} of {len(found)}"
+        )
+        met = median(ratios) <= case.ratio and (case.most is None or ours <= case.most)
         rows.append(
             [
-                case.words(len(case.instance(seeds[0]).bids)),
-                f"{raw:.3f}",
+                what,
+                f"{median(each.raw for each in found):.3f}",
                 f"{ours:.3f}",
                 f"{median(ratios):.2f} ({min(ratios):.2f} - {max(ratios):.2f})",
-                f"{ties:.3f}",
-                f"<= {MOST_RATIO}" + ("" if case.most is None else f", < {case.most:g} s"),
-                verdict(met),
-                " + ".join(sorted({name for *_, by in found for name in by.split(" + ")})),
+                f"{median(each.ties for each in found):.3f}",
+                f"{median((each.ours + each.ties) / each.raw for each in found):.2f}",
+                proofs,
+                target,
+                verdict(met and all(each.proved for each in found)),
+                " + ".join(sorted({name for each in found for name in each.by.split(" + ")})),
             ]
         )
     return rows
@@ -263,15 +296,19 @@ def paid(cases: Sequence[Case], seed: int) -> list[list[str]]:
     for case in cases:
         instance = case.instance(seed)
         problem = problem_of(instance)
-        award, base, _ = timed(problem)
-        vcg, vcg_took = paid_by(problem, award, "vcg")
-        core, core_took = paid_by(problem, award, "core")
-        try:
-            same, each_took = naive(problem, award)
-        except Unsolved as why:
-            same, each_took = type(why).__name__, float("nan")
-        if same != vcg:
-            raise RuntimeError(f"{instance.name}: vcg is {vcg}, by solving again {same}")
+        times: list[tuple[float, float, float]] = []
+        while len(times) < TURNS and sum(map(sum, times)) < ENOUGH:
+            award, base, _ = timed(problem)
+            vcg, vcg_took = paid_by(problem, award, "vcg")
+            core, core_took = paid_by(problem, award, "core")
+            try:
+                same, each_took = naive(problem, award)
+            except Unsolved as why:
+                same, each_took = type(why).__name__, float("nan")
+            if same != vcg:
+                raise RuntimeError(f"{instance.name}: vcg is {vcg}, by solving again {same}")
+            times.append((base + each_took, base + vcg_took, base + core_took))
+        again, with_vcg, with_core = (median(each) for each in zip(*times, strict=True))
         premiums = [
             f"{each / award.score - 1:+.1%}" if isinstance(each, int) else each for each in (vcg, core)
         ]
@@ -279,10 +316,10 @@ def paid(cases: Sequence[Case], seed: int) -> list[list[str]]:
             [
                 case.words(len(instance.bids)),
                 str(len(award.winners)),
-                f"{base + each_took:.2f}",
-                f"{base + vcg_took:.2f}",
-                f"{(base + each_took) / (base + vcg_took):.1f} x",
-                f"{base + core_took:.2f}",
+                f"{again:.3f}",
+                f"{with_vcg:.3f}",
+                f"{again / with_vcg:.1f} x",
+                f"{with_core:.3f}",
                 *premiums,
             ]
         )
@@ -301,7 +338,8 @@ def main() -> None:
     seeds = range(options.seed, options.seed + (1 if options.quick else 3))
     decide(problem_of(GENERATORS["regions"](1, 20, 40)))  # imports and tables, once
     print(machine())
-    heads = ["lots x bids", "raw HiGHS, s", "decide, s", "ratio", "tie-break, s", "target", "", "by"]
+    heads = ["lots x bids", "raw HiGHS, s", "decide, s", "ratio", "tie-break, s", "ratio with it"]
+    heads += ["proved: raw, ours", "target", "", "by"]
     print_table(heads, decided(QUICK if options.quick else FULL, seeds))
     if not options.quick:
         heads = ["lots x bids", "raw HiGHS, s", "decide, s", "cost", "status", "gap", "target", ""]
