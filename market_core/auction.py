@@ -100,6 +100,8 @@ class Auction:
     @property
     def winners(self) -> tuple[Winner, ...]:
         """The winners of all awards."""
+        if not self.further:  # as nearly always, and asked for with every bid
+            return self.award.winners if self.award else ()
         return tuple(winner for award in self.awards for winner in award.winners)
 
     @property

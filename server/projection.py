@@ -126,7 +126,7 @@ def _row(auction: Auction) -> Summary:
 
 def _tell(auction: Auction, at: datetime, topic: str, kind: str, by: str) -> Notice:
     terms = auction.terms
-    winners = tuple(winner.agent for winner in auction.winners)
+    winners = tuple([winner.agent for winner in auction.winners])
     return Notice(topic, kind, terms.auction_id, by, _told(at, terms.task, winners))
 
 
