@@ -1,4 +1,4 @@
-"""Write the generated parts of the documentation: the README's tool table and story, and docs/reference.md.
+"""Write what is generated: the schemas of the tools, the README's tool table and story, and docs/reference.md.
 
 `make docs` writes them; `--check` only says whether they are up to date (exit 1 if not).
 """
@@ -17,9 +17,10 @@ from mcp.types import Tool
 from market_core.lifecycle import AUCTION_MOVES, ENTRY_MOVES
 from market_core.rejections import WORDS
 from server.identity import Identity
-from server.protocol import build
+from server.protocol import TOOLS, build
 from server.service import Service
 from server.stores.memory import MemoryStore
+from server.tools.schemas import WRITTEN, made_schemas
 
 ROOT = Path(__file__).parent.parent
 
@@ -206,30 +207,28 @@ def _between(text: str, name: str, content: str) -> str:
     return f"{before}{start}\n{content}\n{end}{after}"
 
 
-def _written() -> dict[Path, str]:
+def _written() -> Iterator[tuple[Path, str]]:
+    """Yield each file and its text; the schemas first, for the rest shows what is listed of them."""
+    yield WRITTEN, made_schemas(TOOLS)
     tools, story = anyio.run(_recorded)
     readme = ROOT / "README.md"
     text = _between(readme.read_text(encoding="utf-8"), "tools", _tool_table(tools))
-    return {
-        readme: _between(text, "story", story),
-        ROOT / "docs" / "reference.md": "\n".join(_reference(tools)).rstrip() + "\n",
-    }
+    yield readme, _between(text, "story", story)
+    yield ROOT / "docs" / "reference.md", "\n".join(_reference(tools)).rstrip() + "\n"
 
 
 def main(arguments: list[str]) -> int:
     """Write the generated parts, or with --check compare them; return the exit code."""
-    stale = [
-        (path, text)
-        for path, text in _written().items()
-        if not path.exists() or path.read_text(encoding="utf-8") != text
-    ]
-    if "--check" in arguments:
-        for path, _ in stale:
+    stale = 0
+    for path, text in _written():
+        if path.exists() and path.read_text(encoding="utf-8") == text:
+            continue
+        stale += 1
+        if "--check" in arguments:
             sys.stderr.write(f"{path.relative_to(ROOT)} is out of date: run `make docs`\n")
-        return 1 if stale else 0
-    for path, text in stale:
-        path.write_text(text, encoding="utf-8")
-    return 0
+        else:
+            path.write_text(text, encoding="utf-8")
+    return 1 if stale and "--check" in arguments else 0
 
 
 if __name__ == "__main__":

@@ -53,9 +53,9 @@ Priority = Annotated[int, Field(ge=-1000, le=1000)]
 
 
 class Model(BaseModel):
-    """A frozen value that refuses unknown fields."""
+    """A frozen value that refuses unknown fields. Its validator is built when it is first used: there are many."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
 
 
 def wrong(field: str, rule: str) -> PydanticCustomError:

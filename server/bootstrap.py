@@ -49,7 +49,6 @@ async def running(
 async def serve_stdio(settings: Settings) -> None:
     """Serve the market over standard input and output until the input ends."""
     windows = Windows(settings.amend_for, settings.dispute_for, settings.grace)
-    gc.disable()  # importing makes no garbage worth looking for
     from server import protocol  # noqa: PLC0415 - the SDK takes a second to import
     from server.identity import Identity  # noqa: PLC0415
 

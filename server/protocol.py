@@ -26,7 +26,7 @@ from server.stdio import stdio_streams
 from server.tools import bidding, buying, inboxes, planning, reading, reporting, resources
 from server.tools.guide import INSTRUCTIONS
 from server.tools.registry import Call, Progress, Tool, quiet, tools_of
-from server.tools.schemas import Arguments, answer_schema
+from server.tools.schemas import Arguments, Schemas, written_schemas
 
 TOOLS: Mapping[str, Tool] = tools_of(buying, planning, reporting, bidding, resources, reading, inboxes)
 """All tools by name, in the order in which they are listed."""
@@ -70,7 +70,8 @@ class MarketServer(Server[Any]):
     async def _list_tools(
         self, _context: ServerRequestContext[Any], _params: PaginatedRequestParams | None
     ) -> ListToolsResult:
-        return ListToolsResult(tools=[_listed(tool) for tool in TOOLS.values()])
+        schemas = written_schemas()
+        return ListToolsResult(tools=[_listed(tool, schemas[tool.name]) for tool in TOOLS.values()])
 
     async def _call_tool(
         self, context: ServerRequestContext[Any], params: CallToolRequestParams
@@ -101,13 +102,13 @@ def _version() -> str:
         return "0"
 
 
-def _listed(tool: Tool) -> McpTool:
+def _listed(tool: Tool, schemas: Schemas) -> McpTool:
     return McpTool(
         name=tool.name,
         title=tool.title,
         description=tool.description,
-        input_schema=_ARGUMENTS[tool.name].schema(),
-        output_schema=answer_schema(tool),
+        input_schema=schemas["input"],
+        output_schema=schemas["output"],
         annotations=_HINTS[tool.hints],
     )
 

@@ -1,6 +1,7 @@
 """`agent-market serve`: the MCP server on standard input and output."""
 
 import argparse
+import gc
 import logging
 import sys
 from dataclasses import replace
@@ -25,6 +26,7 @@ def add(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Serve until the client closes our input."""
+    gc.disable()  # importing makes no garbage worth looking for; serving looks for it again
     import anyio
 
     from server.bootstrap import serve_stdio

@@ -9,7 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, PlainSerializer, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, PlainSerializer, WithJsonSchema
 
 from market_core import events
 from market_core.eligibility import score_parts
@@ -93,7 +93,13 @@ def paged(shown_rows: int, total: int, cursor: str | None) -> str:
     return f"\n{shown_rows} of {total}; for more pass cursor={cursor}"
 
 
-class AuctionCreated(BaseModel):
+class Part(BaseModel):
+    """An answer or a part of one. Its serializer is built when it is first used: there are many."""
+
+    model_config = ConfigDict(defer_build=True)
+
+
+class AuctionCreated(Part):
     """A new auction."""
 
     auction_id: str
@@ -104,7 +110,7 @@ class AuctionCreated(BaseModel):
     bids: int | None = None
 
 
-class BidReceipt(BaseModel):
+class BidReceipt(Part):
     """A bid as recorded; `payment` of a take."""
 
     bid_id: str
@@ -120,7 +126,7 @@ class BidReceipt(BaseModel):
     least_payment: Number | None = None
 
 
-class RefusedRow(BaseModel):
+class RefusedRow(Part):
     """Why the row at `index` (from 0) was refused."""
 
     index: int
@@ -128,7 +134,7 @@ class RefusedRow(BaseModel):
     message: str
 
 
-class BidResults(BaseModel):
+class BidResults(Part):
     """`bid_ids` has one for each row, empty where it was refused; `next` says, for each code, what to do."""
 
     accepted: int
@@ -138,14 +144,14 @@ class BidResults(BaseModel):
     next: Object
 
 
-class Withdrawn(BaseModel):
+class Withdrawn(Part):
     """What was taken back."""
 
     id: str
     status: str
 
 
-class Closed(BaseModel):
+class Closed(Part):
     """An auction without more bids."""
 
     auction_id: str
@@ -153,7 +159,7 @@ class Closed(BaseModel):
     bids: int
 
 
-class RankRow(BaseModel):
+class RankRow(Part):
     """A bid in the ranking; amounts in credits."""
 
     rank: int
@@ -171,7 +177,7 @@ class RankRow(BaseModel):
     note: str | None = None
 
 
-class WinnerRow(BaseModel):
+class WinnerRow(Part):
     """A winner; amounts are totals in credits. `cost` where the viewer may see it, `auction_id` where there are several."""
 
     auction_id: str | None = None
@@ -184,7 +190,7 @@ class WinnerRow(BaseModel):
     instead_of: str | None = None
 
 
-class RuleRow(BaseModel):
+class RuleRow(Part):
     """What a payment rule would make of the bids: who wins, what is paid, the premium over the winners' cost."""
 
     payment_rule: str
@@ -195,7 +201,7 @@ class RuleRow(BaseModel):
     refused: str | None = None
 
 
-class Preview(BaseModel):
+class Preview(Part):
     """What an award now would be."""
 
     auction_id: str
@@ -204,7 +210,7 @@ class Preview(BaseModel):
     rules: list[RuleRow]
 
 
-class Proof(BaseModel):
+class Proof(Part):
     """How far the award is proved best: no decision has a total score below `bound`."""
 
     status: str = "optimal"
@@ -213,7 +219,7 @@ class Proof(BaseModel):
     solver: str | None = None
 
 
-class Awarded(BaseModel):
+class Awarded(Part):
     """The decision, for good."""
 
     auction_id: str
@@ -231,7 +237,7 @@ class Awarded(BaseModel):
     nonce: str | None = None
 
 
-class Plan(BaseModel):
+class Plan(Part):
     """Advice; ranges are [expected, low, high]. `awarded`: the chance that somebody asks max_price or less."""
 
     auctions: int
@@ -247,7 +253,7 @@ class Plan(BaseModel):
     warnings: list[str] | None = None
 
 
-class Record(BaseModel):
+class Record(Part):
     """Outcomes reported of an agent, as counts and as estimates: [expected, low, high], 90 % sure, by capability."""
 
     reported: int
@@ -256,7 +262,7 @@ class Record(BaseModel):
     estimates: list[Object] | None = None
 
 
-class OutcomeRow(BaseModel):
+class OutcomeRow(Part):
     """A reported outcome: what was promised and what came."""
 
     auction_id: str
@@ -268,7 +274,7 @@ class OutcomeRow(BaseModel):
     quality: Number | None = None
 
 
-class OutcomeRecorded(BaseModel):
+class OutcomeRecorded(Part):
     """The work as it stands, and the provider's track record with it. After a failure, who would do it instead."""
 
     auction_id: str
@@ -282,7 +288,7 @@ class OutcomeRecorded(BaseModel):
     record: Record
 
 
-class Side(BaseModel):
+class Side(Part):
     """One side of a book."""
 
     entries: int
@@ -291,7 +297,7 @@ class Side(BaseModel):
     mean_limit: Number | None = None
 
 
-class DemandPosted(BaseModel):
+class DemandPosted(Part):
     """Demand in the book."""
 
     demand_id: str
@@ -304,7 +310,7 @@ class DemandPosted(BaseModel):
     offers: Side
 
 
-class BundlePosted(BaseModel):
+class BundlePosted(Part):
     """Demand for several resources together, in the book of each."""
 
     demand_id: str
@@ -314,7 +320,7 @@ class BundlePosted(BaseModel):
     weight: Number | None = None
 
 
-class OfferPosted(BaseModel):
+class OfferPosted(Part):
     """An offer in the book."""
 
     offer_id: str
@@ -325,7 +331,7 @@ class OfferPosted(BaseModel):
     offers: Side
 
 
-class Clearing(BaseModel):
+class Clearing(Part):
     """`allocated` and `sold` count all; long lists are cut. `unmet`: demand left."""
 
     resource: str
@@ -344,7 +350,7 @@ class Clearing(BaseModel):
     market_surplus: Number | None = None
 
 
-class BundleClearing(BaseModel):
+class BundleClearing(Part):
     """The clearing of demand for bundles. `prices` per unit, where the rule has them; `tasks` as served."""
 
     resources: list[str]
@@ -360,7 +366,7 @@ class BundleClearing(BaseModel):
     proof: Proof | None = None
 
 
-class Aggregated(BaseModel):
+class Aggregated(Part):
     """The clearings made, and the rest."""
 
     clearings: list[Clearing]
@@ -370,7 +376,7 @@ class Aggregated(BaseModel):
     pool: Object | None = None
 
 
-class EntryRow(BaseModel):
+class EntryRow(Part):
     """A demand or an offer of one's own. `limit` in credits per unit; `left` units."""
 
     id: str
@@ -381,7 +387,7 @@ class EntryRow(BaseModel):
     until: Moment | None = None
 
 
-class BookRow(BaseModel):
+class BookRow(Part):
     """A resource in a list."""
 
     resource: str
@@ -389,7 +395,7 @@ class BookRow(BaseModel):
     whole: bool
 
 
-class ResourceSeen(BaseModel):
+class ResourceSeen(Part):
     """A resource's book, or the list of resources."""
 
     resource: str | None = None
@@ -413,7 +419,7 @@ class ResourceSeen(BaseModel):
     next_cursor: str | None = None
 
 
-class Card(BaseModel):
+class Card(Part):
     """An agent's card as registered."""
 
     agent: str
@@ -425,7 +431,7 @@ class Card(BaseModel):
     open_auctions: Object
 
 
-class AgentRow(BaseModel):
+class AgentRow(Part):
     """An agent in a list."""
 
     agent: str
@@ -433,7 +439,7 @@ class AgentRow(BaseModel):
     outcomes: int
 
 
-class AgentSeen(BaseModel):
+class AgentSeen(Part):
     """An agent's card and record, or the list of agents."""
 
     agent: str | None = None
@@ -449,7 +455,7 @@ class AgentSeen(BaseModel):
     next_cursor: str | None = None
 
 
-class OwnBid(BaseModel):
+class OwnBid(Part):
     """The viewer's own bid."""
 
     bid_id: str
@@ -463,7 +469,7 @@ class OwnBid(BaseModel):
     lower_cost_would_have_won: bool | None = None
 
 
-class AuctionSeen(BaseModel):
+class AuctionSeen(Part):
     """Rows are like own_bid, or as in award."""
 
     auction_id: str
@@ -502,7 +508,7 @@ class AuctionSeen(BaseModel):
     outcomes: list[Object] | None = None
 
 
-class AuctionRow(BaseModel):
+class AuctionRow(Part):
     """An auction in a list."""
 
     auction_id: str
@@ -522,7 +528,7 @@ class AuctionRow(BaseModel):
     payment: Number | None = None
 
 
-class AuctionList(BaseModel):
+class AuctionList(Part):
     """A page of auctions, newest first."""
 
     auctions: list[AuctionRow]
@@ -530,7 +536,7 @@ class AuctionList(BaseModel):
     next_cursor: str | None = None
 
 
-class News(BaseModel):
+class News(Part):
     """Something that happened. `id`: of the auction or resource; `next`: the call that makes sense."""
 
     at: Moment
@@ -540,7 +546,7 @@ class News(BaseModel):
     next: str
 
 
-class Inbox(BaseModel):
+class Inbox(Part):
     """Where an agent stands, and what is new for it."""
 
     agent: str

@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from market_core.agent import Agent
 from market_core.auction import Auction, bids_of
@@ -183,8 +183,15 @@ class BidRow(SubmitBid):
     agent: Annotated[str, Field(max_length=129)] = ""
 
 
+def _with_rows(schema: dict[str, Any]) -> None:
+    """The rows are shown as bids, though each is checked on its own."""
+    schema["properties"]["bids"]["items"] = BidRow.model_json_schema()
+
+
 class SubmitBids(Model):
     """Arguments of submit_bids. A row is checked on its own, so that one bad row stops no other."""
+
+    model_config = ConfigDict(json_schema_extra=_with_rows)
 
     bids: Annotated[
         tuple[dict[str, Any], ...],
@@ -194,7 +201,6 @@ class SubmitBids(Model):
             max_length=100,
             description="rows with the arguments of submit_bid, each with its auction_id and, if another, its agent",
         ),
-        WithJsonSchema({"type": "array", "items": BidRow.model_json_schema()}),
     ]
     agent: str = ""
 

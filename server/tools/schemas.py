@@ -1,23 +1,53 @@
 """A tool's JSON schemas, made of its models, and the arguments of a call.
 
-The schemas are cut down to what tells a model something: they are in its context the whole time.
+The schemas are cut down to what tells a model something: they are in its context the whole time. They are made
+when the documentation is written (`make docs`), and read from a file at start: making them takes as long as
+everything else that a server does until it has listed its tools.
 """
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from types import UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import Any, TypedDict, Union, cast, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict
 
 from server.errors import unknown_arguments
 from server.tools.registry import AgentArgument, KeyArgument, Tool
 
+WRITTEN = Path(__file__).with_name("schemas.json")
+
+
+class Schemas(TypedDict):
+    """The schemas of one tool: of its arguments, and of its structured content."""
+
+    input: dict[str, Any]
+    output: dict[str, Any]
+
+
+def written_schemas() -> Mapping[str, Schemas]:
+    """Return the schemas of all tools, by name, as they were written last."""
+    return cast("Mapping[str, Schemas]", json.loads(WRITTEN.read_text(encoding="utf-8")))
+
+
+def made_schemas(tools: Mapping[str, Tool]) -> str:
+    """Return the text of the file of schemas, a line each, made of the tools' models."""
+    lines = [
+        f'"{name}": {{\n"input": {_line(Arguments(tool).schema())},\n"output": {_line(answer_schema(tool))}\n}}'
+        for name, tool in tools.items()
+    ]
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def _line(schema: Mapping[str, Any]) -> str:
+    return json.dumps(schema, ensure_ascii=False)
+
 
 class Caller(BaseModel):
     """What every call may say besides what it asks for."""
 
-    model_config = ConfigDict(strict=True, extra="ignore")
+    model_config = ConfigDict(strict=True, extra="ignore", defer_build=True)
 
     agent: AgentArgument = ""
     idempotency_key: KeyArgument = ""

@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from server.protocol import TOOLS
+from server.tools.schemas import WRITTEN, made_schemas
 from tests.server.shell import market
 
 READERS = {
@@ -45,6 +47,10 @@ async def test_the_tools_are_the_promised_ones_in_both_eras():
     modern, legacy = await surface("auto"), await surface("legacy")
     assert set(modern) == READERS | FINAL | WRITERS
     assert modern == legacy
+
+
+def test_the_schemas_that_are_listed_are_those_of_the_models():
+    assert WRITTEN.read_text(encoding="utf-8") == made_schemas(TOOLS), "run `make docs`"
 
 
 async def test_every_tool_has_a_title_and_all_four_hints():
