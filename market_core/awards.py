@@ -15,7 +15,7 @@ from market_core.mechanisms.solve import Question, check
 from market_core.rejections import Code, Rejection
 from market_core.sets import tie_key
 from market_core.terms import PaymentRule
-from market_core.values import from_micros, micros, owner_of
+from market_core.values import from_micros, micros, micros_of_each, owner_of, plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +51,11 @@ def decide(auction: Auction, facts: Facts, rule: PaymentRule | None = None) -> D
 def _of_one(auction: Auction, now: datetime, rule: PaymentRule) -> Decided:
     assert rule in ("pay_as_bid", "second_price")  # CreateAuction offers no other for one winner, but vcg
     terms, bids = auction.terms, binding(auction, now)
-    order = single.ranking(
-        [micros(bid.score) for bid in bids], lambda position: tie_key(terms, bids[position])
-    )
+    scores = micros_of_each(bid.score for bid in bids)
+    order = single.ranking(scores, lambda position: tie_key(terms, bids[position]))
     made = single.decide(
-        [micros(bid.cost) for bid in bids],
-        [micros(bid.score) for bid in bids],
+        micros_of_each(bid.cost for bid in bids),
+        scores,
         order,
         rule,
         None if terms.max_price is None else micros(terms.max_price),
@@ -116,7 +115,7 @@ def awarded(auction: Auction, facts: Facts) -> AuctionAwarded:
         made.winners,
         made.runner_up.score if made.runner_up else None,
         len(ranked),
-        digest(canonical([[bid.bid_id, bid.score] for bid in ranked])),
+        digest(canonical([(bid.bid_id, plain(bid.score)) for bid in ranked])),
         made.mechanism,
         None if made.rule == auction.terms.payment_rule else made.rule,
         made.unbought,
@@ -131,7 +130,7 @@ def ranking(auction: Auction, now: datetime, winners: Sequence[Winner]) -> tuple
     """Return the bids that bind at `now`, best first: the winners, then the others, each by score and tie key."""
     terms, bids = auction.terms, binding(auction, now)
     order = single.ranking(
-        [micros(bid.score) for bid in bids], lambda position: tie_key(terms, bids[position])
+        micros_of_each(bid.score for bid in bids), lambda position: tie_key(terms, bids[position])
     )
     won = {winner.bid_id for winner in winners}
     return tuple(sorted((bids[position] for position in order), key=lambda bid: bid.bid_id not in won))
