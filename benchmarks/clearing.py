@@ -58,6 +58,7 @@ def kernel(demands: int, offers: int, times: int, seed: int) -> str:
         "micro-units, limits in cents": (arrays(seed, demands, offers, 1, 10**4, 10**4), 1),
         "micro-units, ten limits": (arrays(seed, demands, offers, 1, 10, MICRO), 1),
         "micro-units, one limit for all": (arrays(seed, demands, offers, 1, 1, MICRO), 1),
+        "micro-units, the same at an odd price": (arrays(seed, demands, offers, 1, 1, 1_234_567), 1),
     }
     rows = []
     for name, (book, grain) in books.items():

@@ -1,33 +1,25 @@
 """The clearing of a large plain book, on arrays: the same answer as `clearing.clear`, without an object per entry.
 
 Nothing is sorted but what lies near the price: a sample tells about where the curves cross, one pass over the book
-proves it. Amounts are 64-bit integers; products that would not fit are divided in steps, so nothing is ever rounded
-but where the rule says so.
+proves it. Amounts are 64-bit integers, and nothing is ever rounded but where the rule says so.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from market_core.mechanisms.clearing_shares import shares
 from market_core.mechanisms.procurement import TooLarge
 from market_core.values import MICRO, half_even
 
 if TYPE_CHECKING:
-    from numpy import int64
     from numpy.typing import NDArray
 
-    Ints = NDArray[int64]
-    First = Callable[[Ints, int], Ints]
-    """Picks so many of some positions, in the order of their keys."""
+    from market_core.mechanisms.clearing_shares import First, Ints
 
 ANY_PRICE = 2**62
 """The limit of a demand at any price. All sums, totals included, stay below it."""
 SAMPLE = 2**13
 """About how many entries of each side say where to look for the price."""
-BLOCK = 2**15
-"""So many values are divided at a time: what is in between stays near the processor."""
-BUCKETS = 2**16
-"""In so many steps remainders are counted, before those of one step are sorted."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -112,8 +104,8 @@ def clear_columns(demand: Column, offers: Column, grain: int) -> ArrayClearing |
         traded,
         bought,
         sold,
-        _shares(price, bought, MICRO, total, demand.first),
-        _shares(price, sold, MICRO, total, offers.first),
+        shares(price, bought, MICRO, total, demand.first),
+        shares(price, sold, MICRO, total, offers.first),
     )
 
 
@@ -187,100 +179,40 @@ def _filled(side: Column, level: int, traded: int, grain: int) -> tuple["Ints", 
     """
     import numpy as np  # noqa: PLC0415
 
-    better = side.rank < level
-    margin = np.flatnonzero(side.rank == level)
-    together = len(margin) == len(better)  # everybody has one limit
-    wanted = side.quantity if together else side.quantity[margin]
-    left, whole = traded - side.below(level), int(wanted.sum())
-    filled = np.zeros_like(side.quantity) if together else side.quantity * better
-    if left:
-        filled[... if together else margin] = _rationed(left, wanted, whole, grain, side.first, margin)
+    below, left, whole = side.rank < level, traded - side.below(level), side.below(level + 1)
+    filled = _rationed(side, level, left, grain) if left else side.quantity * below
     worst: int | None = level
     if not left:
-        worst = int(np.where(better, side.rank, -ANY_PRICE).max())
+        worst = int(np.where(below, side.rank, -ANY_PRICE).max())
     after: int | None = level
-    if left == whole or level == -ANY_PRICE:
-        after = int(np.where(side.rank > level, side.rank, ANY_PRICE).min())
+    if traded == whole or level == -ANY_PRICE:
+        beyond = side.rank > level
+        after = int(np.where(beyond, side.rank, ANY_PRICE).min()) if beyond.any() else None
     return filled, None if worst == -ANY_PRICE else worst, None if after in {-ANY_PRICE, ANY_PRICE} else after
 
 
-def _rationed(left: int, wanted: "Ints", whole: int, grain: int, first: "First", margin: "Ints") -> "Ints":
-    """Return the shares in `left` of those at the positions `margin`, in grains, in proportion to what they want."""
+def _rationed(side: Column, level: int, left: int, grain: int) -> "Ints":
+    """Return all quantities where those at rank `level` share `left`, in grains, in proportion to what they want."""
     import numpy as np  # noqa: PLC0415
 
-    if left == whole:
+    margin = np.flatnonzero(side.rank == level)
+    together = len(margin) == len(side.rank)  # everybody has one limit
+    wanted = side.quantity if together else side.quantity[margin]
+    whole = side.below(level + 1) - side.below(level)
+    if left < whole:
+        wanted = shares(
+            left // grain,
+            wanted // grain if grain > 1 else wanted,
+            whole // grain,
+            left // grain,
+            lambda ties, number: np.searchsorted(margin, side.first(margin[ties], number)),
+        )
+        wanted *= grain
+    if together:
         return wanted
-    parts = _shares(
-        left // grain,
-        wanted // grain if grain > 1 else wanted,
-        whole // grain,
-        left // grain,
-        lambda ties, number: np.searchsorted(margin, first(margin[ties], number)),
-    )
-    return parts * grain if grain > 1 else parts
-
-
-def _shares(factor: int, values: "Ints", divisor: int, total: int, first: "First") -> "Ints":
-    """Return factor x values / divisor, rounded down or up to sum to `total`: largest remainders first."""
-    import numpy as np  # noqa: PLC0415
-
-    parts, remainders = _times_over(factor, values, divisor)
-    more = total - int(parts.sum())
-    if not more:
-        return parts
-    least = _nth_largest(remainders, more, divisor)
-    up = remainders > least
-    parts += up
-    more -= int(np.count_nonzero(up))
-    if more:
-        parts[first(np.flatnonzero(remainders == least), more)] += 1
-    return parts
-
-
-def _nth_largest(values: "Ints", number: int, above: int) -> int:
-    """Return the `number`-th largest of some values from 0 to below `above`."""
-    import numpy as np  # noqa: PLC0415
-
-    shift = max(above.bit_length() - BUCKETS.bit_length() + 1, 0)
-    steps = values >> shift
-    counts = np.bincount(steps, minlength=(above >> shift) + 1)
-    as_large = np.cumsum(counts[::-1])  # from the largest step down
-    back = int(np.argmax(as_large >= number))
-    step = len(counts) - 1 - back
-    if not shift:
-        return step
-    number -= int(as_large[back - 1]) if back else 0
-    return int(np.partition(values[steps == step], -number)[-number])
-
-
-def _times_over(factor: int, values: "Ints", divisor: int) -> tuple["Ints", "Ints"]:
-    """Return factor x values // divisor and what remains, exact where the quotients fit."""
-    import numpy as np  # noqa: PLC0415
-
-    quotients, remainders = np.empty_like(values), np.empty_like(values)
-    for begin in range(0, len(values), BLOCK):
-        block = slice(begin, begin + BLOCK)
-        quotients[block], remainders[block] = _block_times_over(factor, values[block], divisor)
-    return quotients, remainders
-
-
-def _block_times_over(factor: int, values: "Ints", divisor: int) -> tuple["Ints", "Ints"]:
-    """Do so, taking the values in so many bits at a time that no product overflows."""
-    bits = 62 - max(factor.bit_length(), divisor.bit_length())
-    if bits < 1:
-        raise TooLarge("a price or a quantity is too large")
-    length = int(values.max(initial=0)).bit_length()
-    shift = max(length - 1, 0) // bits * bits
-    product = factor * (values >> shift)
-    quotients = product // divisor
-    remainders = product - quotients * divisor
-    while shift:
-        shift -= bits
-        product = (remainders << bits) + factor * ((values >> shift) & ((1 << bits) - 1))
-        step = product // divisor
-        quotients = (quotients << bits) + step
-        remainders = product - step * divisor
-    return quotients, remainders
+    filled = side.quantity * (side.rank < level)
+    filled[margin] = wanted
+    return filled
 
 
 def _by_order(order: "Ints | None") -> "First":

@@ -10,7 +10,7 @@ from market_core.mechanisms.clearing_book import Clearing, Entry
 from market_core.mechanisms.procurement import TooLarge
 
 if TYPE_CHECKING:
-    from market_core.mechanisms.clearing_arrays import Ints
+    from market_core.mechanisms.clearing_shares import Ints
 
 _WORDS = ("", "out_of_price", "rationed", "minimum")
 

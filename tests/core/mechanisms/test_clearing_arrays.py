@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from market_core.mechanisms.clearing import LARGE, Entry, clear, reasons
-from market_core.mechanisms.clearing_arrays import ANY_PRICE, SAMPLE, _nth_largest, clear_arrays
+from market_core.mechanisms.clearing_arrays import ANY_PRICE, SAMPLE, clear_arrays
 from market_core.mechanisms.clearing_large import Plain, clear_large, clear_plain
 from market_core.mechanisms.procurement import TooLarge
 
@@ -48,14 +48,6 @@ def order(side):
     """Return the place of each entry among the keys."""
     places = sorted(range(len(side)), key=lambda at: side[at].key)
     return np.argsort(np.array(places, np.int64))
-
-
-@given(st.lists(st.integers(0, 2**40), min_size=1, max_size=50), st.data())
-@settings(max_examples=100)
-def test_the_nth_largest_is_that_of_the_sorted_values(values, data):
-    number = data.draw(st.integers(1, len(values)))
-    above = max(values) + data.draw(st.sampled_from([1, 1000, 2**41]))
-    assert _nth_largest(np.array(values), number, above) == sorted(values)[-number]
 
 
 @given(books())
