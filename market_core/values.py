@@ -208,10 +208,12 @@ def _rounded(
     numerators: Sequence[int], denominator: int, total: int, order: Sequence[object] | None
 ) -> list[int]:
     parts = [numerator // denominator for numerator in numerators]
-    keys: Sequence[Any] = range(len(parts)) if order is None else order
-    by_fraction = sorted(range(len(parts)), key=lambda i: (-(numerators[i] % denominator), keys[i]))
-    for i in by_fraction[: total - sum(parts)]:
-        parts[i] += 1
+    more = total - sum(parts)
+    if more > 0:
+        keys: Sequence[Any] = range(len(parts)) if order is None else order
+        by_fraction = sorted(range(len(parts)), key=lambda i: (-(numerators[i] % denominator), keys[i]))
+        for i in by_fraction[:more]:
+            parts[i] += 1
     return parts
 
 

@@ -92,6 +92,20 @@ def _estimated(factor: int, values: "Ints", divisor: int) -> "Ints":
     return parts
 
 
+def divided_by_each(factors: "Ints", values: "Ints", divisors: "Ints") -> tuple["Ints", "Ints"]:
+    """Return factors x values // divisors, position by position, and the remainders.
+
+    All below 2^62, divisors above 0, no factor above its divisor. Raises TooLarge as `shares`.
+    """
+    most = int(values.max(initial=0))
+    if ((most >> 51) + 3) * int(divisors.max(initial=1)) >= _LIMIT:
+        raise TooLarge("a quantity is too large")
+    parts = (values * (factors / divisors)).astype(values.dtype)
+    remainders = factors * values - parts * divisors
+    more = remainders // divisors
+    return parts + more, remainders - more * divisors
+
+
 def _around(factor: int, values: "Ints", parts: "Ints", divisor: int, more: int) -> tuple[int, int]:
     """Return two remainders between which the `more`-th largest of all is, most likely."""
     import numpy as np  # noqa: PLC0415

@@ -4,6 +4,7 @@ Several resources together are in `fair_share_bundles`.
 """
 
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Literal
 
@@ -63,6 +64,11 @@ class _Level:
     supply: int
     demand: int
 
+    @property
+    def traded(self) -> int:
+        """What is shared at this price."""
+        return min(self.supply, self.demand)
+
 
 def share(demand: Sequence[Member], offers: Sequence[Entry], policy: Policy, grain: int = 1) -> Shares | None:
     """Return who gets how much of what is offered, at one price that all pay and get; None if nothing trades.
@@ -90,34 +96,45 @@ def share(demand: Sequence[Member], offers: Sequence[Entry], policy: Policy, gra
     if len({member.key for member in demand}) < len(demand):
         raise ValueError("two members have one key")
     reasons: list[Reason | None] = [None] * len(demand)
-    inside = list(range(len(demand)))
-    while level := _price([demand[i] for i in inside], offers):
-        able = [i for i in inside if _bears(demand[i], level.price)]
+    inside, level = list(range(len(demand))), _price(demand, offers)
+    while level is not None:
+        price = level.price
+        able = [i for i in inside if (limit := demand[i].limit) is None or limit >= price]
         bought, left_out = _shared(demand, able, level, policy, grain, reasons)
-        if not left_out:
-            for i in set(inside).difference(able):
-                reasons[i] = "out_of_price"
-            return _made(demand, offers, level.price, bought, grain, reasons)
         for i in left_out:
             reasons[i] = "below_minimum"
+        out_of_price = set(inside).difference(able)
         inside = [i for i in inside if i not in left_out]
+        after = _price([demand[i] for i in inside], offers) if left_out else level
+        if after is not None and _as_before(level, after, demand, able, left_out):
+            for i in out_of_price:
+                reasons[i] = "out_of_price"
+            return _made(demand, offers, price, bought, grain, reasons)
+        level = after
     return None
 
 
-def _bears(member: Member, price: int) -> bool:
-    return member.limit is None or member.limit >= price
+def _as_before(
+    level: _Level, after: _Level, demand: Sequence[Member], able: Sequence[int], left_out: AbstractSet[int]
+) -> bool:
+    """Return whether sharing again without those left out gives the same: price, quantity and weights are the same."""
+    if (level.price, level.traded) != (after.price, after.traded):
+        return False
+    weights: dict[str, int] = {}
+    for i in left_out:
+        weights[demand[i].owner] = max(demand[i].weight, weights.get(demand[i].owner, 0))
+    return all(demand[i].weight >= weights.get(demand[i].owner, 0) for i in able if i not in left_out)
 
 
-def _price(members: Iterable[Member], offers: Iterable[Entry]) -> _Level | None:
+def _price(members: Sequence[Member], offers: Iterable[Entry]) -> _Level | None:
     """Return the level at which demand and offers meet; None where no limit reaches any ask."""
     asked: dict[int, int] = {}
     for offer in offers:
         if offer.quantity:
             asked[offer.limit or 0] = asked.get(offer.limit or 0, 0) + offer.quantity
-    demand = sum(member.quantity for member in members)
-    limited = sorted(
-        ((member.limit, member.quantity) for member in members if member.limit is not None), reverse=True
-    )
+    demand = sum([member.quantity for member in members])
+    limited = [(member.limit, member.quantity) for member in members if member.limit is not None]
+    limited.sort(reverse=True)
     found, supply = None, 0
     for price in sorted(asked):
         supply += asked[price]
@@ -141,17 +158,18 @@ def _shared(
 ) -> tuple[list[int], set[int]]:
     """Return what each demand gets at this price, and which are left out; note who is rationed and why."""
     bought, left_out = [0] * len(demand), set[int]()
-    left = min(level.supply, level.demand) // grain
+    left = level.traded // grain
     for turn in turns([demand[i] for i in able], policy):
         members = [able[place] for place in turn.places]
-        claims = [Claim(demand[i].key, demand[i].owner, demand[i].quantity // grain) for i in members]
-        minimums = [-(-demand[i].minimum // grain) for i in members]
+        sharing = [demand[i] for i in members]
+        claims = [Claim(one.key, one.owner, one.quantity // grain) for one in sharing]
+        minimums = [-(-one.minimum // grain) for one in sharing]
         shares, out = fill_above(left, claims, turn.weights, minimums)
         left_out |= {members[place] for place in out}
+        why: Reason = "rationed" if left else "no_supply"
         for i, claim, units in zip(members, claims, shares, strict=True):
             bought[i] = units * grain
-            if units < claim.quantity:
-                reasons[i] = "rationed" if left else "no_supply"
+            reasons[i] = why if units < claim.quantity else None  # whatever an earlier try has said
         left -= sum(shares)
     return bought, left_out
 

@@ -5,7 +5,7 @@ Quantities are whole numbers of whatever the caller counts in: micro-units, or u
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from market_core.values import largest_remainder
 
@@ -37,8 +37,7 @@ class Turn:
     weights: Mapping[str, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """One entry of an owner: it takes at most `quantity`."""
 
     key: Key
@@ -69,7 +68,8 @@ def turns(entries: Sequence[Entitled], policy: Policy) -> list[Turn]:
         weights: dict[str, int] = {}
         for place in levels[level]:
             entry = entries[place]
-            weights[entry.owner] = max(weights.get(entry.owner, 0), entry.weight)
+            if weights.get(entry.owner, -1) < entry.weight:
+                weights[entry.owner] = entry.weight
         if min(weights.values()) > 0:
             made.append(Turn(tuple(levels[level]), weights))
             continue
