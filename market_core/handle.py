@@ -10,7 +10,7 @@ from datetime import datetime
 
 from market_core import agent as agents
 from market_core import auction as auctions
-from market_core import auction_rules, bundling, entering, outcomes, pools, resting, together
+from market_core import auction_rules, bookkeeping, bundling, entering, outcomes, pools, resting, together
 from market_core import book as books
 from market_core import capability as capabilities
 from market_core import resource as resources
@@ -102,7 +102,7 @@ def evolve(state: State, event: Event) -> State:
         case Auction():
             return auctions.evolve(state, event)
         case Resource():
-            return books.evolve(state, event)
+            return bookkeeping.evolve(state, event)
         case Agent():
             return agents.evolve(state, event)
         case Capability():
