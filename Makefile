@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 CODE := market_core server tests benchmarks docs
 
-.PHONY: help demo test check lint format docs soak bench clean
+.PHONY: help demo test check lint format docs golden soak bench clean
 help:            ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -22,7 +22,7 @@ $(READY): pyproject.toml constraints.txt
 	fi
 	@touch $@
 
-demo: $(READY)   ## run the demonstration: three auctions and a clearing, through real MCP clients
+demo: $(READY)   ## run the demonstration: three auctions, a clearing and a pool, through real MCP clients
 	@$(BIN)/agent-market demo
 
 test: $(READY)   ## run the tests
@@ -44,6 +44,10 @@ format: $(READY) ## format the code and mend what can be mended
 
 docs: $(READY)   ## write the generated parts of the documentation
 	@$(BIN)/python docs/generate.py
+
+golden: docs     ## record anew what agents see and what is stored: tools, refusals, stories, events; review the diff
+	@$(BIN)/python -m pytest -q --rewrite-golden tests/server/test_snapshots.py tests/server/test_tool_refusals.py \
+		tests/server/test_codec.py
 
 ROUNDS ?= 200
 soak: $(READY)   ## long runs of the crash and race tests: make soak ROUNDS=200

@@ -3,10 +3,12 @@
 `make docs` writes them; `--check` only says whether they are up to date (exit 1 if not).
 """
 
+import json
 import re
 import sys
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from server.identity import Identity
 from server.protocol import TOOLS, build
 from server.service import Service
 from server.stores.memory import MemoryStore
+from server.tools.registry import tools_of
 from server.tools.schemas import WRITTEN, made_schemas
 
 ROOT = Path(__file__).parent.parent
@@ -143,14 +146,27 @@ async def _recorded() -> tuple[list[Tool], str]:
         for said, tool, arguments in _STORY:
             if said.startswith("After"):
                 clock.moment += timedelta(minutes=10)
-            given = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
+            given = ", ".join(f"{name}={json.dumps(value)}" for name, value in arguments.items())
             lines.append(f"{said}\n\n```text\n> {tool}({given})\n{await _call(client, tool, arguments)}\n```")
     return tools, "\n\n".join(lines)
 
 
+_GROUPS = {
+    "Buying": ("buying", "planning", "reporting"),
+    "Bidding": ("bidding",),
+    "Resources": ("resources",),
+    "Looking": ("reading", "inboxes"),
+}
+
+
 def _tool_table(tools: list[Tool]) -> str:
-    rows = [f"| `{tool.name}` | {_first_sentence(tool)} | {_inputs(tool)} |" for tool in tools]
-    return "\n".join(["| tool | does | inputs (required first) |", "|---|---|---|", *rows])
+    said = {tool.name: _first_sentence(tool) for tool in tools}
+    rows = []
+    for group, modules in _GROUPS.items():
+        names = tools_of(*(import_module(f"server.tools.{module}") for module in modules))
+        rows += [f"| {group} | [`{name}`](docs/reference.md#{name}) | {said.pop(name)} |" for name in names]
+    assert not said, f"in no group: {said}"
+    return "\n".join(["| | tool | does |", "|---|---|---|", *rows])
 
 
 def _first_sentence(tool: Tool) -> str:

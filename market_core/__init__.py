@@ -13,9 +13,18 @@ ids and chance come in as `Facts`, so the same events always give the same state
 is exact (`values`); scores are in credits and lower is better; ties fall by a nonce that was committed to
 before anybody bid (`mechanisms.scoring`); what one agent may see is `observation`.
 
-Read in this order: values, terms, commands, events, rejections, lifecycle, mechanisms, auction, sets, awards,
-auction_rules, together, book, clearings, resource, pools, agent, handle, observation, market. Embed it with `Market`, or its two faces
-`ReverseAuction` and `DemandAggregator`; `assign_tasks` gives tasks to agents without prices.
+Where things are, in an order to read them (a state and how it changes, then what may be done with it):
+
+    words       values, canonical, terms, commands, events, facts, rejections, lifecycle; the rules are in mechanisms
+    auctions    auction, eligibility, sets, awards, auction_rules, together (several as one), entering (standing bids)
+    resources   book, bookkeeping, curves, clearings, clearing_events, resource, pools, bundling, standing (clearings
+                that come by themselves)
+    agents      agent, ledger (of outcomes), outcomes, capability (what is usual), expecting (scores by record),
+                resting (what stands in records), planning (advice)
+    together    streams (which ones a command touches), handle, observation, market, aggregator, assigning, invalid
+
+Embed it with `Market`, or its two faces `ReverseAuction` and `DemandAggregator`; `assign_tasks` gives tasks to agents
+without prices.
 """
 
 from market_core.aggregator import Aggregation, DemandAggregator

@@ -14,7 +14,7 @@ from market_core.mechanisms import dutch, single
 from market_core.mechanisms.solve import Question, check
 from market_core.rejections import Code, Rejection
 from market_core.sets import tie_key
-from market_core.terms import PaymentRule
+from market_core.terms import OneWinnerRule, PaymentRule, pays_one, rules_for
 from market_core.values import from_micros, micros, micros_of_each, owner_of, plain
 
 
@@ -43,13 +43,18 @@ def decide(auction: Auction, facts: Facts, rule: PaymentRule | None = None) -> D
     Rejection that says why there is no decision.
     """
     applied = rule or auction.terms.payment_rule
-    if auction.terms.mechanism in ("units", "lots") and applied != "second_price":
-        return _of_sets(auction, facts, applied)
-    return _of_one(auction, facts.now, applied)
+    if _wins_alone(auction.terms, applied):
+        assert pays_one(applied)  # CreateAuction offers no other for one winner, but vcg
+        return _of_one(auction, facts.now, applied)
+    return _of_sets(auction, facts, applied)
 
 
-def _of_one(auction: Auction, now: datetime, rule: PaymentRule) -> Decided:
-    assert rule in ("pay_as_bid", "second_price")  # CreateAuction offers no other for one winner, but vcg
+def _wins_alone(terms: AuctionCreated, rule: PaymentRule) -> bool:
+    """Return whether the first by score takes all: a preview shows even an auction by vcg so."""
+    return terms.mechanism not in ("units", "lots") or rule == "second_price"
+
+
+def _of_one(auction: Auction, now: datetime, rule: OneWinnerRule) -> Decided:
     terms, bids = auction.terms, binding(auction, now)
     scores = micros_of_each(bid.score for bid in bids)
     order = single.ranking(scores, lambda position: tie_key(terms, bids[position]))
@@ -97,11 +102,7 @@ def question(auction: Auction, now: datetime, rule: PaymentRule | None = None) -
     """Return what must be solved to decide the auction; None where deciding is quick anyway."""
     applied = rule or auction.terms.payment_rule
     bids = binding(auction, now)
-    if (
-        auction.terms.mechanism not in ("units", "lots")
-        or applied == "second_price"
-        or sets.are_few(auction.terms, bids)
-    ):
+    if _wins_alone(auction.terms, applied) or sets.are_few(auction.terms, bids):
         return None
     return sets.question(auction.terms, bids, applied)
 
@@ -138,14 +139,9 @@ def ranking(auction: Auction, now: datetime, winners: Sequence[Winner]) -> tuple
 
 def fitting_rules(terms: AuctionCreated) -> tuple[PaymentRule, ...]:
     """Return the payment rules that fit what the auction buys, its own first."""
-    rules: tuple[PaymentRule, ...]
-    match terms.mechanism:
-        case "lots":
-            rules = ("pay_as_bid", "vcg", "core")
-        case "units" if terms.quantity > 1:
-            rules = ("pay_as_bid", "uniform", "vcg")
-        case _:
-            rules = ("pay_as_bid", "second_price")
+    rules = rules_for(terms.quantity, terms.lots)
+    if "second_price" in rules:
+        rules = tuple(rule for rule in rules if rule != "vcg")  # which pays one winner the same
     if terms.constraints.max_spend_share is not None:
         rules = ("pay_as_bid",)  # with other rules a share of cost rewards lying
     return tuple(sorted({*rules, terms.payment_rule}, key=lambda rule: (rule != terms.payment_rule, rule)))

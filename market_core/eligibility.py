@@ -213,7 +213,7 @@ class ScoreParts:
 
 
 def score_parts(bid: BidSubmitted, terms: AuctionCreated) -> ScoreParts:
-    """Return the parts of a bid's score: cost + time - quality - bonus, each rounded half-even for showing."""
+    """Return the parts of a bid's score: cost + time + failure - quality - bonus, each rounded half-even for showing."""
     weights = terms.scoring
 
     def product(price: Decimal, amount: Decimal | None) -> Decimal:

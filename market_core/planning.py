@@ -13,7 +13,7 @@ from decimal import Decimal
 from market_core.auction import Auction, binding
 from market_core.mechanisms.advice import Advice, Past, advise
 from market_core.mechanisms.order_statistics import Span
-from market_core.terms import Scoring
+from market_core.terms import Scoring, pays_one
 from market_core.values import from_micros, half_even, micros
 
 LEAST_TIME = 60
@@ -63,14 +63,14 @@ def counts(auction: Auction, capabilities: Sequence[str]) -> bool:
     terms = auction.terms
     asked = set(terms.requirements.capabilities)
     alike = asked >= set(capabilities) if capabilities else not asked
-    return alike and terms.mechanism == "single"
+    return alike and terms.mechanism == "single" and pays_one(terms.payment_rule)
 
 
 def _past(auction: Auction) -> Past:
     award, terms = auction.award, auction.terms
-    assert award is not None  # as `counts` chose them
+    assert award is not None  # likewise
     rule = terms.payment_rule
-    assert rule in ("pay_as_bid", "second_price")  # of one winner, chosen by score
+    assert pays_one(rule)  # as `counts` chose them
     return Past(tuple(micros(bid.cost) for bid in binding(auction, award.at)), rule)
 
 

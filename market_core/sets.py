@@ -66,7 +66,7 @@ def _reach(terms: AuctionCreated, bids: Sequence[BidSubmitted]) -> int:
 
 def question(terms: AuctionCreated, bids: Sequence[BidSubmitted], rule: PaymentRule) -> Question:
     """Return what must be solved to award `bids` under `rule`."""
-    assert rule != "second_price"  # CreateAuction offers it for one winner only
+    assert rule != "second_price", "it is for one winner, who is found without a search"
     asked: SetRule = rule
     problem = _lots(terms, bids) if terms.lots else _units(terms, bids)
     # Scores that rest on records may change between the question and the award: the answer is then to another one.

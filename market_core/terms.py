@@ -3,8 +3,9 @@
 Whether they fit together is for the command that creates the auction (`commands`).
 """
 
+from collections.abc import Sequence
 from decimal import Decimal
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeGuard, get_args
 
 from pydantic import (
     AfterValidator,
@@ -32,6 +33,8 @@ from market_core.values import (
 )
 
 PaymentRule = Literal["pay_as_bid", "second_price", "uniform", "vcg", "core"]
+OneWinnerRule = Literal["pay_as_bid", "second_price"]
+"""Payment rules of the mechanism that orders the bids by score and takes the first."""
 Format = Literal["sealed", "open", "dutch"]
 Reveal = Literal["payments", "threshold"]
 Combine = Literal["xor", "or"]
@@ -208,6 +211,18 @@ class Lot(Model):
         PositiveMoney | None,
         Field(description="credits at which you rather leave it. Default: bought if possible"),
     ] = None
+
+
+def pays_one(rule: PaymentRule) -> TypeGuard[OneWinnerRule]:
+    """Return whether `rule` is one of the mechanism that takes the first bid by score."""
+    return rule in get_args(OneWinnerRule)
+
+
+def rules_for(quantity: int, lots: Sequence[Lot]) -> tuple[PaymentRule, ...]:
+    """Return the payment rules that fit what an auction buys."""
+    if lots:
+        return "pay_as_bid", "vcg", "core"
+    return ("pay_as_bid", "uniform", "vcg") if quantity > 1 else ("pay_as_bid", "second_price", "vcg")
 
 
 class Constraints(Model):

@@ -28,6 +28,8 @@ from market_core.terms import (
     Schedule,
     Scoring,
     Units,
+    pays_one,
+    rules_for,
     short_enough,
     wrong,
 )
@@ -162,7 +164,7 @@ class CreateAuction(Command):
             raise wrong("scoring.explore", "is for one winner, and not with settle_confidence")
         if weights.settle_confidence > weights.failure_price:
             raise wrong("scoring.settle_confidence", "must be at most failure_price")
-        if weights.settle_confidence and (several or self.payment_rule == "vcg"):
+        if weights.settle_confidence and (several or not pays_one(self.payment_rule)):
             raise wrong("scoring.settle_confidence", "is for one winner, with pay_as_bid or second_price")
 
     def _fits_dutch(self) -> None:
@@ -195,12 +197,9 @@ class CreateAuction(Command):
             raise wrong("constraints.max_share", "is less than one unit or lot, so nobody could win anything")
 
     def _fits_its_rule(self) -> None:
-        several = bool(self.lots) or self.quantity > 1
-        fitting: tuple[PaymentRule, ...] = ("pay_as_bid", "second_price", "vcg")
-        if several:
-            fitting = ("pay_as_bid", "vcg", "core") if self.lots else ("pay_as_bid", "uniform", "vcg")
+        fitting = rules_for(self.quantity, self.lots)
         if self.payment_rule not in fitting:
-            what = "with lots" if self.lots else "with quantity" if several else "with one winner"
+            what = "with lots" if self.lots else "with quantity" if self.quantity > 1 else "with one winner"
             raise wrong("payment_rule", f"must be one of {', '.join(fitting)} {what}")
         if self.constraints.max_spend_share is not None and self.payment_rule != "pay_as_bid":
             raise wrong(

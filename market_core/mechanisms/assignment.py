@@ -10,7 +10,7 @@ from market_core.mechanisms.procurement import DoesNotFit, Proof, TooLarge, Unpr
 from market_core.values import largest_remainder
 
 MECHANISM = "assignment/1"
-"""Name and version, recorded in each award; an award replays under the version that made it."""
+"""Name and version, recorded in each award; what made it. A recorded decision is not made again."""
 
 MOST_TASKS = 500
 MOST_BIDS = 10_000

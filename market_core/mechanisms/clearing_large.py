@@ -1,4 +1,4 @@
-"""A large plain book cleared on arrays: of entries, or of columns, which spares an object for each."""
+"""Clear a large book without minimums and tiers on arrays: given as entries, or as columns, without an object for each."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from market_core.mechanisms.procurement import TooLarge
 if TYPE_CHECKING:
     from market_core.mechanisms.clearing_shares import Ints
 
-_WORDS = ("", "out_of_price", "rationed", "minimum")
+_REASONS = ("", "out_of_price", "rationed", "minimum")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +45,10 @@ def _plain(entries: Sequence[Entry]) -> Plain:
     )
 
 
-Words = tuple[str, ...]
+Reasons = tuple[str, ...]
 
 
-def clear_plain(demand: Plain, offers: Plain, grain: int) -> tuple[Clearing | None, tuple[Words, Words]]:
+def clear_plain(demand: Plain, offers: Plain, grain: int) -> tuple[Clearing | None, tuple[Reasons, Reasons]]:
     """Return what `clearing.clear` and `clearing.reasons` give for plain books, the reasons as words ("" for None).
 
     Without a clearing there are no reasons. Quantities are above 0. Raises TooLarge or OverflowError as `clear_large`.
@@ -87,7 +87,7 @@ def _column(side: Plain, ranks: "Ints") -> Column:
     return Column(np.array(side.quantities, np.int64), ranks, first)
 
 
-def _why(side: Column, filled: "Ints", margin: int) -> Words:
+def _why(side: Column, filled: "Ints", margin: int) -> Reasons:
     """Return why each got less than it asked; as in `clearing_reasons`, where any part of an entry may be traded."""
     import numpy as np  # noqa: PLC0415
 
@@ -96,4 +96,4 @@ def _why(side: Column, filled: "Ints", margin: int) -> Words:
     better = np.flatnonzero((filled == 0) & (side.rank < margin))  # than the price, and yet nothing: seldom
     if len(better):
         codes[better] = np.where(np.isin(side.rank[better], side.rank[filled > 0]), 2, 3)
-    return tuple(map(_WORDS.__getitem__, codes.tolist()))
+    return tuple(map(_REASONS.__getitem__, codes.tolist()))

@@ -17,7 +17,7 @@ from market_core.mechanisms.procurement import (
 from market_core.values import largest_remainder
 
 MECHANISM = "combinatorial/1"
-"""Name and version, recorded in each award; an award replays under the version that made it."""
+"""Name and version, recorded in each award; what made it. A recorded decision is not made again."""
 MOST_LOTS = 500
 MOST_BIDS = 10_000
 

@@ -56,7 +56,7 @@ __all__ = [
 ]
 
 MECHANISM = "multi_unit/1"
-"""Name and version, recorded in each award; an award replays under the version that made it."""
+"""Name and version, recorded in each award; what made it. A recorded decision is not made again."""
 MOST_BIDS = 10_000
 PaymentRule = Literal["pay_as_bid", "uniform", "vcg"]
 

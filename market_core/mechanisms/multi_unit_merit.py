@@ -23,9 +23,9 @@ class MeritOrder:
             for piece in pieces(bid)
         )
         self._steps = steps
-        self._scores = [unit for unit, _, _ in steps]
+        self._scores = [score for score, _, _ in steps]
         self._units = list(accumulate((count for _, _, count in steps), initial=0))
-        self._sums = list(accumulate((unit * count for unit, _, count in steps), initial=0))
+        self._sums = list(accumulate((score * count for score, _, count in steps), initial=0))
         self._own: list[list[int]] = [[] for _ in problem.bids]
         for place, (_, who, _) in enumerate(steps):
             self._own[who].append(place)
@@ -37,10 +37,10 @@ class MeritOrder:
         """
         problem = self._problem
         at_a_gain = self._count(bisect_left(self._scores, -problem.excess_cost), without)
-        bearable = len(self._steps)
+        within_max_price = len(self._steps)
         if problem.max_price is not None:
-            bearable = bisect_right(self._scores, problem.max_price)
-        return max(at_a_gain, min(problem.quantity, self._count(bearable, without)))
+            within_max_price = bisect_right(self._scores, problem.max_price)
+        return max(at_a_gain, min(problem.quantity, self._count(within_max_price, without)))
 
     def units(self) -> list[int]:
         """Return what each bid sells; among equal unit scores the lower key sells first."""
@@ -76,8 +76,8 @@ class MeritOrder:
             # Another bidder's units end before this own step: it stands in the way of none of them.
             if self._units[place] - skipped_units >= units:
                 break
-            unit, _, count = self._steps[place]
-            skipped_units, skipped_sum = skipped_units + count, skipped_sum + unit * count
+            score, _, count = self._steps[place]
+            skipped_units, skipped_sum = skipped_units + count, skipped_sum + score * count
         reach = units + skipped_units
         place = bisect_left(self._units, reach)
         if not place:

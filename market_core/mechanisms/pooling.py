@@ -40,7 +40,7 @@ __all__ = [
 ]
 
 MECHANISM = "pooling/1"
-"""Name and version, recorded in each award; an award replays under the version that made it."""
+"""Name and version, recorded in each award; what made it. A recorded decision is not made again."""
 MOST_MEMBERS = 10_000
 
 

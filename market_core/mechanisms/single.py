@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 MECHANISM = "single/1"
-"""Name and version, recorded in each award; an award replays under the version that made it."""
+"""Name and version, recorded in each award: what made it. A recorded decision is not made again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -192,6 +192,6 @@ def _say_what_next(sheet: "Sheet", kept: Path | None) -> None:
         if kept
         else ("agent-market demo --keep demo.db", "the same, to look around in: auctions, show ID, verify")
     )
-    sheet.facts(
-        [look, ("claude mcp add market -- agent-market serve", "let your own agent trade; or use mcp.json")]
-    )
+    program = Path(sys.executable).with_name("agent-market")
+    add = f"claude mcp add --scope user market -- {program} serve"
+    sheet.facts([look, (add, "let your own agent trade; or use mcp.json")])
