@@ -39,7 +39,7 @@ class Decided:
 def decide(auction: Auction, facts: Facts, rule: PaymentRule | None = None) -> Decided:
     """Return what the auction's mechanism makes of the bids that bind now, under its own rule or another.
 
-    Where sets of bids are searched, `facts.solution` is the answer to `question`, if it takes long. Raises the
+    Where sets of bids are searched, `facts.solutions` have the answer to `question`, if it takes long. Raises the
     Rejection that says why there is no decision.
     """
     applied = rule or auction.terms.payment_rule
@@ -81,8 +81,8 @@ def _of_one(auction: Auction, now: datetime, rule: OneWinnerRule) -> Decided:
 
 def _of_sets(auction: Auction, facts: Facts, rule: PaymentRule) -> Decided:
     asked = sets.question(auction.terms, binding(auction, facts.now), rule)
-    solution = facts.solution
-    if solution is None or not sets.answers(solution, asked):
+    solution = facts.answer(asked)
+    if solution is None:
         if not (facts.may_solve or sets.are_few(auction.terms, binding(auction, facts.now))):
             raise Rejection(Code.BUSY)  # the bids are others than those that were solved for
         solution = sets.solved(asked)

@@ -18,7 +18,7 @@ from market_core.mechanisms.bundles import BundleProblem, BundleResult, Offer, R
 from market_core.mechanisms.fair_share_bundles import Bundle
 from market_core.mechanisms.procurement import DoesNotFit, TooLarge, Unproved, Unsolved
 from market_core.mechanisms.procurement import Proof as Proved
-from market_core.mechanisms.solve import Question, Solution, check, solve
+from market_core.mechanisms.solve import Question, check, solve
 from market_core.rejections import Code, Rejection
 from market_core.terms import BundleRule, Policy
 from market_core.values import MICRO, from_micros, half_even, micros, owner_of, plain, resource_of
@@ -255,8 +255,8 @@ def clear(books: Mapping[str, Resource], command: AggregateDemand, facts: Facts)
 def _efficient(asked: Case, facts: Facts) -> Given:
     to_solve = question(asked)
     assert to_solve is not None  # policy efficient asks one
-    solution = facts.solution
-    if solution is None or not _answers(solution, to_solve):
+    solution = facts.answer(to_solve)
+    if solution is None:
         if not (facts.may_solve or is_small(to_solve)):
             raise Rejection(Code.BUSY)  # the books are others than those that were solved for
         solution = solve(to_solve)
@@ -274,10 +274,6 @@ def _efficient(asked: Case, facts: Facts) -> Given:
         bundles.MECHANISM,
         made.proof,
     )
-
-
-def _answers(solution: Solution, asked: Question) -> bool:
-    return (solution.bids, solution.besides, solution.rule) == (asked.bids, asked.besides, asked.rule)
 
 
 def _fair(asked: Case) -> Given | None:

@@ -7,12 +7,19 @@ from datetime import datetime
 from decimal import Decimal
 
 from market_core.book import Entry, Resource, free
+from market_core.canonical import canonical, digest
+from market_core.facts import Facts
 from market_core.mechanisms import clearing, fair_share
 from market_core.mechanisms.procurement import DoesNotFit, TooLarge, Unproved
 from market_core.mechanisms.procurement import Proof as Proved
+from market_core.mechanisms.solve import Question
 from market_core.rejections import Code, Rejection
 from market_core.terms import ClearingRule, Policy
-from market_core.values import MICRO, from_micros, micros, micros_of_each, owner_of, plain
+from market_core.values import MICRO, from_micros, micros, micros_of_each, owner_of
+
+_QUICK = 250
+"""Steps of the search among minimums and tiers that are made at once: some 10 ms. Where they do not end it, it is solved
+beside the market."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +48,15 @@ class Cleared:
 
 
 def clear(
-    book: Resource, now: datetime, policy: Policy = "efficient", rule: ClearingRule = "uniform"
+    book: Resource, facts: Facts, policy: Policy = "efficient", rule: ClearingRule = "uniform"
 ) -> Cleared | None:
-    """Return what clearing `book` at `now` gives, None if nothing trades.
+    """Return what clearing `book` gives, None if nothing trades.
 
-    Raises the Rejections `clearing_rule_does_not_fit` and `not_proved`.
+    Where minimums and tiers take long to search, `facts.solutions` have the answer to `question`.
+    Raises the Rejections `clearing_rule_does_not_fit`, `nothing_to_clear` where a search found none in time, and `busy`
+    where there is no such answer.
     """
+    now = facts.now
     demand, offers = tuple(free(book.demand.values(), now)), tuple(free(book.offers.values(), now))
     if policy != "efficient":
         if rule != "uniform":
@@ -55,26 +65,66 @@ def clear(
             )
         return _fair(demand, offers, book.grain, policy)
     try:
-        return _efficient(demand, offers, book.grain, rule)
+        return _efficient(demand, offers, book.grain, rule, facts)
     except DoesNotFit as why:
         raise Rejection(Code.CLEARING_RULE_DOES_NOT_FIT, rule=rule, why=why.why) from None
-    except Unproved as why:
-        raise Rejection(Code.NOT_PROVED, rule=rule, gap=plain(from_micros(why.gap))) from None
+    except Unproved:
+        why_not = "prices meet, but no quantities that keep every minimum were found in the time there is"
+        raise Rejection(Code.NOTHING_TO_CLEAR, why=why_not) from None
+
+
+def question(book: Resource, now: datetime, policy: Policy, rule: ClearingRule) -> Question | None:
+    """Return what must be solved to clear a book; None where it is quick."""
+    if (policy, rule) != ("efficient", "uniform"):
+        return None
+    demand, offers = tuple(free(book.demand.values(), now)), tuple(free(book.offers.values(), now))
+    if not demand or not offers or not any(_is_choice(entry) for entry in (*demand, *offers)):
+        return None
+    entries = clearing.Book(_plain(demand), _plain(offers), book.grain)
+    return None if entries.searched(_QUICK).settled else _question(entries)
+
+
+def _is_choice(entry: Entry) -> bool:
+    return bool(entry.minimum or entry.tiers)
+
+
+def _question(entries: clearing.Book) -> Question:
+    problem = entries.problem()
+    ids = tuple(entry.key[1] for side in problem.choices for entry in side)
+    return Question(problem, ids, "uniform", besides=digest(canonical(problem)))
 
 
 def _efficient(
-    demand: tuple[Entry, ...], offers: tuple[Entry, ...], grain: int, rule: ClearingRule
+    demand: tuple[Entry, ...], offers: tuple[Entry, ...], grain: int, rule: ClearingRule, facts: Facts
 ) -> Cleared | None:
     if rule == "uniform" and len(demand) + len(offers) >= clearing.LARGE:
         with suppress(TooLarge, OverflowError):
             return _large(demand, offers, grain)
-    bids, asks = [_plain(entry) for entry in demand], [_plain(entry) for entry in offers]
-    made = clearing.mcafee(bids, asks) if rule == "mcafee" else clearing.clear(bids, asks, grain)
+    bids, asks = _plain(demand), _plain(offers)
+    made = clearing.mcafee(bids, asks) if rule == "mcafee" else _chosen(bids, asks, grain, facts)
     if made is None:
         return None
     why = clearing.reasons(bids, asks, made, grain)
     words = (tuple(each or "" for each in why[0]), tuple(each or "" for each in why[1]))
     return _cleared(demand, offers, (_limits(demand), _limits(offers)), made, words)
+
+
+def _chosen(
+    bids: Sequence[clearing.Entry], asks: Sequence[clearing.Entry], grain: int, facts: Facts
+) -> clearing.Clearing | None:
+    """Search a little; where that is not the end of it, take the solution, or else search on if that is allowed."""
+    entries = clearing.Book(bids, asks, grain)
+    found = entries.searched(_QUICK)
+    if not found.settled:
+        solution = facts.answer(_question(entries))
+        if solution is not None:
+            assert isinstance(solution.award, clearing.Selection)  # as its question
+            found = entries.selected(solution.award)
+        elif facts.may_solve:
+            found = entries.searched()
+        else:
+            raise Rejection(Code.BUSY)  # the book is another than the one that was solved for
+    return entries.cleared(found)
 
 
 def _limits(entries: tuple[Entry, ...]) -> list[int]:
@@ -120,7 +170,11 @@ def _columns(entries: tuple[Entry, ...]) -> clearing.Plain:
     )
 
 
-def _plain(entry: Entry) -> clearing.Entry:
+def _plain(entries: Sequence[Entry]) -> list[clearing.Entry]:
+    return [_plain_entry(entry) for entry in entries]
+
+
+def _plain_entry(entry: Entry) -> clearing.Entry:
     limit = None if entry.limit is None else micros(entry.limit)
     tiers = tuple((micros(tier.from_quantity), micros(tier.unit_price)) for tier in entry.tiers)
     return clearing.Entry(

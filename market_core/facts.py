@@ -4,7 +4,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from market_core.mechanisms.solve import Solution
+from market_core.mechanisms.solve import Question, Solution
 
 
 class Windows(NamedTuple):
@@ -23,14 +23,18 @@ class Facts(NamedTuple):
     """`now` in UTC; `token`, the unguessable part of any id this command makes; `nonce`, 32 random bytes in hex.
 
     `clock` is False where nobody tells the time (the embedded market): then nothing may depend on it.
-    `solution` answers the question of an award that takes long to solve; it is checked. Where there is none for
-    the bids as they stand, they are solved now, which may take long, so only where `may_solve` allows it.
+    `solutions` answer the questions of an award or a clearing that take long to solve; they are checked. Where there is
+    none for the bids as they stand, they are solved now, which may take long, so only where `may_solve` allows it.
     """
 
     now: datetime
     token: str = ""
     nonce: str = ""
     clock: bool = True
-    solution: Solution | None = None
+    solutions: tuple[Solution, ...] = ()
     may_solve: bool = True
     windows: Windows = Windows()
+
+    def answer(self, asked: Question) -> Solution | None:
+        """Return the solution to a question, None where there is none."""
+        return next((each for each in self.solutions if each.answers(asked)), None)

@@ -141,14 +141,19 @@ def streams(command: AnyCommand, found: States, facts: Facts) -> tuple[str, ...]
 
 
 _LONG = 20_000  # entries in a book
+_LONG_CHOICES = 2_000  # where some have minimums or tiers
 
 
 def takes_long(found: States, command: AnyCommand) -> bool:
     """Return whether `handle` may take so long that nobody else should have to wait for it."""
-    books = [state for state in found.values() if isinstance(state, Resource)]
     return isinstance(command, AggregateDemand | Lapse) and any(
-        len(book.demand) + len(book.offers) > _LONG for book in books
+        isinstance(book, Resource) and _is_long(book) for book in found.values()
     )
+
+
+def _is_long(book: Resource) -> bool:
+    entries = len(book.demand) + len(book.offers)
+    return entries > _LONG or (entries > _LONG_CHOICES and any(e.minimum or e.tiers for e in book.entries))
 
 
 def _lapse_streams(command: Lapse, found: States, facts: Facts) -> tuple[str, ...]:
@@ -412,6 +417,8 @@ def _aggregate(states: States, command: AggregateDemand, facts: Facts) -> Decisi
         try:
             events[stream] = resources.decide(command, state, facts)
         except Rejection as reason:
+            if reason.code == Code.BUSY:  # it must be solved first, and then all of them are decided
+                raise
             refused[stream] = reason
     if not events:
         raise first(refused.values())

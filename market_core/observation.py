@@ -7,7 +7,6 @@ its own bid. A viewer of "" is the public.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -271,7 +270,8 @@ def preview_together(
         try:
             if isinstance(solution, Rejection):
                 raise solution
-            made = together.decide(auctions, facts._replace(solution=solution), capacity, rule)
+            solved = () if solution is None else (solution,)
+            made = together.decide(auctions, facts._replace(solutions=solved), capacity, rule)
             won = tuple(winner for winner in made.winners if winner is not None)
             seen.append(_as_seen(rule, won))
         except Rejection as refused:
@@ -292,7 +292,8 @@ def _rule_seen(
     try:
         if isinstance(solution, Rejection):
             raise solution
-        made = awards.decide(auction, facts._replace(solution=solution), rule)
+        solved = () if solution is None else (solution,)
+        made = awards.decide(auction, facts._replace(solutions=solved), rule)
     except Rejection as refused:
         return RuleSeen(rule, (), None, None, refused)
     return _as_seen(rule, made.winners)
@@ -317,11 +318,12 @@ class SideSeen:
 
 @dataclass(frozen=True, slots=True)
 class PolicySeen:
-    """What clearing now under a policy would give: nothing at all where `quantity` is 0."""
+    """What clearing now under a policy would give: nothing at all where `quantity` is 0, unknown if not `computed`."""
 
     policy: Policy
     quantity: Decimal
     clearing_price: Decimal | None
+    computed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -441,11 +443,14 @@ def _previews(book: Resource, now: datetime) -> tuple[PolicySeen, ...]:
 
 
 def _preview(book: Resource, now: datetime, policy: Policy) -> PolicySeen:
-    made = None
-    with suppress(Rejection):  # of a rule that does not fit the book as it stands
-        made = clear(book, now, policy, book.payment_rule or "uniform")
+    """What takes long to search is not computed for a look."""
+    made, computed = None, True
+    try:
+        made = clear(book, Facts(now, may_solve=False), policy, book.payment_rule or "uniform")
+    except Rejection as why:  # else of a rule that does not fit the book as it stands
+        computed = why.code != Code.BUSY
     if made is None:
-        return PolicySeen(policy, Decimal(0), None)
+        return PolicySeen(policy, Decimal(0), None, computed)
     return PolicySeen(policy, from_micros(made.traded), from_micros(made.price))
 
 

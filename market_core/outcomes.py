@@ -274,7 +274,7 @@ def award_again(command: AwardAuction, auction: Auction, facts: Facts) -> Auctio
 def next_after(auction: Auction, failed: str, facts: Facts) -> tuple[Winner, ...]:
     """Return who would do what a winner failed to do; nobody where nobody is left, or where finding out takes long."""
     with suppress(Rejection):
-        return awarded(remainder(auction, failed), facts._replace(may_solve=False, solution=None)).winners
+        return awarded(remainder(auction, failed), facts._replace(may_solve=False, solutions=())).winners
     return ()
 
 

@@ -29,6 +29,7 @@ from market_core.events import (
 )
 from market_core.facts import Facts
 from market_core.lifecycle import ENTRY_MOVES, EntryStatus
+from market_core.mechanisms.solve import Question
 from market_core.rejections import Code, Rejection
 from market_core.terms import ClearingRule, Policy
 from market_core.values import (
@@ -287,10 +288,11 @@ def _(command: AggregateDemand, book: Resource, facts: Facts, owner: Agent | Non
         raise Rejection(Code.UNKNOWN_RESOURCE)
     assert command.payment_rule in (None, "uniform", "mcafee")  # the others are for other ways
     policy, rule = chosen(command.policy, command.payment_rule, book)
-    return _cleared_now(book, facts.now, command.agent, policy, rule)
+    return _cleared_now(book, facts, command.agent, policy, rule)
 
 
-def _cleared_now(book: Resource, now: datetime, by: str, policy: Policy, rule: ClearingRule) -> list[Event]:
+def _cleared_now(book: Resource, facts: Facts, by: str, policy: Policy, rule: ClearingRule) -> list[Event]:
+    now = facts.now
     for side, entries in (("demand", book.demand), ("offer", book.offers)):
         if not any_free(entries.values(), now):
             pooled = (
@@ -300,7 +302,7 @@ def _cleared_now(book: Resource, now: datetime, by: str, policy: Policy, rule: C
             )
             bundled = "; there is demand for bundles, which via bundles serves" if book.bundles else ""
             raise Rejection(Code.NOTHING_TO_CLEAR, why=f"{pooled}{_cleared(book)}{bundled}")
-    made = clearings.clear(book, now, policy, rule)
+    made = clearings.clear(book, facts, policy, rule)
     if made is None:
         raise Rejection(Code.NOTHING_TO_CLEAR, why=_why_nothing(book, now))
     return clearing_events.events(made, now, by, policy, rule)
@@ -350,17 +352,36 @@ def _(command: Lapse, book: Resource, facts: Facts, owner: Agent | None = None) 
         )
     )
     lapsed: list[Event] = [EntriesLapsed(facts.now, gone)] if gone else []
-    return [*lapsed, *_standing(book, facts.now)]
+    try:
+        return [*lapsed, *_standing(book, facts)]
+    except Rejection:
+        if not lapsed:
+            raise
+        return lapsed  # the clearing is still due, of a book that has changed
 
 
-def _standing(book: Resource, now: datetime) -> list[Event]:
-    """Return what a standing clearing makes, if one is due. Late or twice it makes one, for the newest period."""
-    due = standing.next_clearing(book)
+def _standing(book: Resource, facts: Facts) -> list[Event]:
+    """Return what a standing clearing makes, if one is due. Late or twice it makes one, for the newest period.
+
+    Raises the Rejection `busy` where it must be solved first.
+    """
+    due, now = standing.next_clearing(book), facts.now
     if due is None or due > now:
         return []
     period = standing.period_at(book, now)
     try:
-        cleared = _cleared_now(book, now, MARKET, book.policy or "efficient", book.payment_rule or "uniform")
+        cleared = _cleared_now(book, facts, MARKET, *chosen(None, None, book))
     except Rejection as why:
+        if why.code == Code.BUSY:
+            raise
         return [ClearingDue(now, period, why.message)]
     return [ClearingDue(now, period, ""), *cleared]
+
+
+def question(command: AggregateDemand | Lapse, book: Resource, now: datetime) -> Question | None:
+    """Return what must be solved to clear a book, as asked or because it is due; None where it is quick."""
+    if isinstance(command, Lapse):
+        due = standing.next_clearing(book)
+        return None if due is None or due > now else clearings.question(book, now, *chosen(None, None, book))
+    assert command.payment_rule in (None, "uniform", "mcafee")  # the others are for other ways
+    return clearings.question(book, now, *chosen(command.policy, command.payment_rule, book))

@@ -6,6 +6,7 @@ from decimal import Decimal
 from market_core.canonical import canonical, digest
 from market_core.events import AuctionCreated, BidSubmitted, Proof, UnitTerms, Winner
 from market_core.mechanisms import combinatorial, multi_unit, scoring
+from market_core.mechanisms.clearing_choices import Selection
 from market_core.mechanisms.combinatorial import LotAward, LotBid, LotProblem
 from market_core.mechanisms.multi_unit import UnitAward, UnitBid, UnitProblem
 from market_core.mechanisms.procurement import (
@@ -152,12 +153,6 @@ def solved(asked: Question, seconds: float | None = None) -> Solution:
         raise refusal(why, asked.rule) from None
 
 
-def answers(solution: Solution, asked: Question) -> bool:
-    """Return whether a solution is one to this question, fallen back or not."""
-    allowed = {asked.rule, "pay_as_bid"} if asked.fall_back else {asked.rule}
-    return (solution.bids, solution.besides) == (asked.bids, asked.besides) and solution.rule in allowed
-
-
 def refusal(why: Unsolved, rule: SetRule) -> Rejection:
     """Return the refusal of an award that the mechanism cannot make."""
     match why:
@@ -231,5 +226,6 @@ def mechanism(asked: Question) -> str:
 
 def proof(solution: Solution) -> Proof:
     """Return how far the decision is proved best, in credits."""
+    assert not isinstance(solution.award, Selection)  # of an auction
     made = solution.award.proof
     return Proof(made.status, from_micros(made.gap), from_micros(made.bound), made.solver)

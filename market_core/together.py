@@ -19,7 +19,7 @@ from market_core.mechanisms import assignment
 from market_core.mechanisms.assignment import Task, TaskAward, TaskBid, TaskProblem
 from market_core.mechanisms.solve import Question, SetRule, Solution, check
 from market_core.rejections import Code, Rejection, first
-from market_core.sets import answers, proof, solved, tie_key
+from market_core.sets import proof, solved, tie_key
 from market_core.values import from_micros, micros, owner_of
 
 _MOST_INLINE = 100_000
@@ -114,8 +114,8 @@ def decide(
 ) -> DecidedTogether:
     """Return the decision on the bids that bind now. Raises the Rejection that says why there is none."""
     asked = question(auctions, facts.now, capacity, rule)
-    solution = facts.solution
-    if solution is None or not answers(solution, asked):
+    solution = facts.answer(asked)
+    if solution is None:
         if not (facts.may_solve or is_small(asked)):
             raise Rejection(Code.BUSY)  # bids or capacity are others than those that were solved for
         solution = solved(asked)

@@ -123,7 +123,7 @@ class _Waiting:
     result: Answer | None = None
     failure: Exception | None = None
     streams: set[str] = field(default_factory=set)
-    solution: Solution | None = None
+    solutions: tuple[Solution, ...] = ()
 
     def begin(self, facts: Sequence[Facts]) -> None:
         """Start a new try, forgetting an earlier one."""
@@ -232,11 +232,11 @@ class Service:
         command: AnyCommand,
         answer: Callable[[After], Answer],
         idempotency: Once | None = None,
-        solution: Solution | None = None,
+        solutions: Sequence[Solution] = (),
     ) -> Answer:
         """Carry out `command` durably and return what `answer` makes of its result.
 
-        `solution` is the answer to what an award must solve, where that takes long.
+        `solutions` are the answers to what an award or a clearing must solve, where that takes long.
         Raises the core's Rejection, `busy`, or StoreUnavailable, with nothing changed. Cancelling the call
         stops the waiting, not the command.
         """
@@ -247,7 +247,7 @@ class Service:
             return answer(outcome)
 
         return await self._wait(
-            _Waiting((command,), of_one, idempotency, all_or_nothing=True, solution=solution)
+            _Waiting((command,), of_one, idempotency, all_or_nothing=True, solutions=tuple(solutions))
         )
 
     async def execute_each(
@@ -400,7 +400,7 @@ class Service:
         """Decide each on the result of the one before; return those that must wait for a clean state."""
         now = self.clock.now()
         for waiting in pending:
-            waiting.begin([self._facts(command, now, waiting.solution) for command in waiting.commands])
+            waiting.begin([self._facts(command, now, waiting.solutions) for command in waiting.commands])
         for position, waiting in enumerate(pending):
             if waiting.once and (waiting.once.agent, waiting.once.key) in batch.keys:
                 return pending[position:]  # its twin is in this batch: look again once that is committed
@@ -427,11 +427,11 @@ class Service:
         await self._streams.load(unread)
         batch.states.update((name, self._streams[name].state) for name in unread)
 
-    def _facts(self, command: AnyCommand, now: datetime, solution: Solution | None) -> Facts:
+    def _facts(self, command: AnyCommand, now: datetime, solutions: tuple[Solution, ...]) -> Facts:
         """Return what the world tells a command; solving is for the solver, not for the writer."""
         token = self._ids.token()
         nonce = self._ids.nonce() if isinstance(command, CreateAuction) else ""  # nothing else takes chance
-        return Facts(now, token, nonce, solution=solution, may_solve=False, windows=self._windows)
+        return Facts(now, token, nonce, solutions=solutions, may_solve=False, windows=self._windows)
 
     async def recalled(self, idempotency: Once | None) -> Answer | None:
         """Return the first answer to a repeated request, None if it is new; refuse other content under its key."""

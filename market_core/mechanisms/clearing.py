@@ -4,27 +4,38 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from market_core.mechanisms.clearing_book import COMPLETE, PLAIN, Clearing, Entry, worth
-from market_core.mechanisms.clearing_crossing import Curves, Worth
+from market_core.mechanisms.clearing_choices import (
+    ChoiceProblem,
+    Selection,
+    adopted,
+    condensed,
+    curves_of,
+    select,
+)
+from market_core.mechanisms.clearing_crossing import Worth
 from market_core.mechanisms.clearing_large import Plain, clear_large, clear_plain
 from market_core.mechanisms.clearing_mcafee import mcafee
 from market_core.mechanisms.clearing_price import midpoint
 from market_core.mechanisms.clearing_reasons import Reason, reasons
-from market_core.mechanisms.clearing_search import NOTHING, SOLVER, Search
-from market_core.mechanisms.clearing_side import Side
+from market_core.mechanisms.clearing_search import NOTHING, SOLVER, STEPS, Found, Search
 from market_core.mechanisms.procurement import Proof, TooLarge, Unproved
 from market_core.values import MICRO, rounded_up_together
 
 __all__ = [
     "COMPLETE",
     "MECHANISM",
+    "Book",
+    "ChoiceProblem",
     "Clearing",
     "Entry",
     "Plain",
     "Reason",
+    "Selection",
     "clear",
     "clear_plain",
     "mcafee",
     "reasons",
+    "select",
 ]
 
 MECHANISM = PLAIN
@@ -75,28 +86,59 @@ def clear(
     if len(demand) + len(offers) >= LARGE:
         with suppress(TooLarge, OverflowError):
             return clear_large(demand, offers, grain)
-    limits, asks = worth(demand, offers), [offer.limit or 0 for offer in offers]
-    curves = Curves(Side(demand, [-limit for limit in limits], grain), Side(offers, asks, grain))
-    found = Search(curves).best()
-    if found.worth == NOTHING:
-        if not found.settled:
-            raise Unproved(_micro_credits(found.bound, NOTHING))
-        return None
-    bought, sold = curves.filled(found.states)
-    any_price = max(limits) if any(entry.limit is None for entry in demand) else None
-    price = midpoint(curves.sides, found.states, (bought, sold), any_price)
-    plain = not any(side.choices for side in curves.sides)
-    return Clearing(
-        price,
-        found.worth.traded,
-        tuple(bought),
-        tuple(sold),
-        tuple(rounded_up_together([price * q for q in bought], MICRO, [d.key for d in demand])),
-        tuple(rounded_up_together([price * q for q in sold], MICRO, [o.key for o in offers])),
-        price,
-        proof=None if plain else _proof(found.worth, found.bound),
-        mechanism=PLAIN if plain else COMPLETE,
-    )
+    book = Book(demand, offers, grain)
+    return book.cleared(book.searched())
+
+
+class Book:
+    """A book that is cleared in two steps: the search, which may take long and be done elsewhere, then all the rest.
+
+    >>> both = Entry(("b", ""), 2_000_000, 4_000_000, minimum=2_000_000)
+    >>> book = Book([both], [Entry(("s", ""), 2_000_000, 0)])
+    >>> book.cleared(book.searched()) == book.cleared(book.selected(select(book.problem())))
+    True
+    """
+
+    def __init__(self, demand: Sequence[Entry], offers: Sequence[Entry], grain: int = 1) -> None:
+        """Take a book as `clear` does. Raises ValueError for entries that contradict themselves."""
+        self._demand, self._offers, self._grain = demand, offers, grain
+        self._curves = curves_of(demand, offers, grain)
+
+    def searched(self, steps: int = STEPS) -> Found:
+        """Return what is found in so many steps; it is final where it is `settled`."""
+        return Search(self._curves, steps).best()
+
+    def problem(self) -> ChoiceProblem:
+        """Return what `select` searches instead."""
+        return condensed(self._demand, self._offers, self._grain)
+
+    def selected(self, selection: Selection) -> Found:
+        """Return what `select` has found, checked. Raises ValueError where it cannot be the answer."""
+        return adopted(self._curves, selection)
+
+    def cleared(self, found: Found) -> Clearing | None:
+        """Return the clearing that was found, None if nothing trades. Raises Unproved where that is not sure."""
+        if found.worth == NOTHING:
+            if found.bound != NOTHING:
+                raise Unproved(_micro_credits(found.bound, NOTHING))
+            return None
+        demand, offers, curves = self._demand, self._offers, self._curves
+        bought, sold = curves.filled(found.states)
+        unlimited = any(entry.limit is None for entry in demand)
+        any_price = max(worth(demand, offers)) if unlimited else None
+        price = midpoint(curves.sides, found.states, (bought, sold), any_price)
+        plain = not any(side.choices for side in curves.sides)
+        return Clearing(
+            price,
+            found.worth.traded,
+            tuple(bought),
+            tuple(sold),
+            tuple(rounded_up_together([price * q for q in bought], MICRO, [d.key for d in demand])),
+            tuple(rounded_up_together([price * q for q in sold], MICRO, [o.key for o in offers])),
+            price,
+            proof=None if plain else _proof(found.worth, found.bound),
+            mechanism=PLAIN if plain else COMPLETE,
+        )
 
 
 def _proof(found: Worth, bound: Worth) -> Proof:

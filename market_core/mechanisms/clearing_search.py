@@ -11,7 +11,9 @@ from market_core.mechanisms.clearing_crossing import Choice, Crossing, Curves, D
 SOLVER = "branch and bound"
 STEPS = 20_000
 """How long it looks for the largest surplus, and again for ties: a count of crossings, each the dearer the more is
-decided. Not a time, so that the answer is the same on any machine."""
+decided. Not a time, so that the answer is the same on any machine. A second is enough for so many."""
+MOST_STEPS = 400_000
+"""However long it may take: what is open is kept in memory."""
 
 NOTHING = Worth(0, 0)
 
@@ -36,15 +38,15 @@ class Search:
     is what the tie rule asks for, and it keeps a hundred equal entries from making 2^100 branches.
     """
 
-    def __init__(self, curves: Curves) -> None:
-        self._curves = curves
+    def __init__(self, curves: Curves, steps: int = STEPS) -> None:
+        self._curves, self._steps = curves, steps
         self._alike: dict[Choice, list[Choice]] = {}
         for side, entries in enumerate(curves.sides):
             groups: dict[Spans, list[Choice]] = {}
             for place in entries.choices:
                 groups.setdefault(entries.spans[place], []).append(Choice(side, place))
             self._alike.update((choice, group) for group in groups.values() for choice in group)
-        self._left = STEPS
+        self._left = steps
 
     def best(self) -> Found:
         """Return the states of largest surplus, among them of largest quantity, among them by the tie rule.
@@ -138,7 +140,7 @@ class Search:
 
     def _settled(self, states: Decided, root: Crossing, worth: Worth) -> tuple[Decided, bool]:
         """Return the states of the same worth that the tie rule picks, and whether that is proved."""
-        self._left = STEPS
+        self._left = self._steps
         fixed: Decided = ({}, {})
         floor = Worth(worth.surplus, worth.traded - 1)
         for choice in self._in_order():

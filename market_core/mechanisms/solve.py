@@ -7,22 +7,24 @@ from collections import defaultdict
 from dataclasses import dataclass, fields, replace
 from typing import Literal
 
-from market_core.mechanisms import assignment, bundles, combinatorial, multi_unit
+from market_core.mechanisms import assignment, bundles, clearing_choices, combinatorial, multi_unit
 from market_core.mechanisms.assignment import TaskAward, TaskProblem
 from market_core.mechanisms.bundles import BundleProblem, BundleResult
+from market_core.mechanisms.clearing_choices import ChoiceProblem, Selection
 from market_core.mechanisms.combinatorial import LotAward, LotProblem
 from market_core.mechanisms.multi_unit import UnitAward, UnitProblem
 from market_core.mechanisms.procurement import Infeasible, Limits, Unproved
 
 SetRule = Literal["pay_as_bid", "uniform", "vcg", "core"]
 Auctioned = UnitProblem | LotProblem | TaskProblem
-Problem = Auctioned | BundleProblem
-SetAward = UnitAward | LotAward | TaskAward | BundleResult
+Problem = Auctioned | BundleProblem | ChoiceProblem
+AuctionAward = UnitAward | LotAward | TaskAward
+SetAward = AuctionAward | BundleResult | Selection
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """`bids` names the problem's bids (of bundles the demands) in order; `fall_back` to pay_as_bid where the rule cannot be proved.
+    """`bids` names the problem's bids (of bundles the demands, of a clearing the entries to choose from) in order; `fall_back` to pay_as_bid where the rule cannot be proved.
 
     `besides`: what else the answer depends on and may change, as a text to compare.
     """
@@ -44,6 +46,11 @@ class Solution:
     rule: SetRule
     besides: str = ""
 
+    def answers(self, asked: Question) -> bool:
+        """Return whether it is an answer to this question, fallen back or not."""
+        rules = {asked.rule, "pay_as_bid"} if asked.fall_back else {asked.rule}
+        return (self.bids, self.besides) == (asked.bids, asked.besides) and self.rule in rules
+
 
 def solve(question: Question, seconds: float | None = None) -> Solution:
     """Answer a question, each solve within `seconds`.
@@ -55,6 +62,9 @@ def solve(question: Question, seconds: float | None = None) -> Solution:
     if isinstance(problem, BundleProblem):
         made = bundles.settle(problem, question.rule, seconds)
         return Solution(question.bids, made, made.payments, question.rule, question.besides)
+    if isinstance(problem, ChoiceProblem):
+        chosen = clearing_choices.select(problem, seconds)
+        return Solution(question.bids, chosen, (), question.rule, question.besides)
     award = _decide(problem, seconds)
     _check_limits(problem, award, seconds)
     try:
@@ -67,7 +77,7 @@ def solve(question: Question, seconds: float | None = None) -> Solution:
     return Solution(question.bids, award, payments, question.rule, question.besides)
 
 
-def _decide(problem: Auctioned, seconds: float | None) -> SetAward:
+def _decide(problem: Auctioned, seconds: float | None) -> AuctionAward:
     match problem:
         case UnitProblem():
             return multi_unit.decide(problem, seconds)
@@ -77,7 +87,7 @@ def _decide(problem: Auctioned, seconds: float | None) -> SetAward:
             return assignment.decide(problem, seconds)
 
 
-def _check_limits(problem: Auctioned, award: SetAward, seconds: float | None) -> None:
+def _check_limits(problem: Auctioned, award: AuctionAward, seconds: float | None) -> None:
     """Raise Infeasible where nothing is bought but something would be without the buyer's limits."""
     if isinstance(problem, TaskProblem) or problem.limits == Limits() or _buys(award):
         return
@@ -85,12 +95,13 @@ def _check_limits(problem: Auctioned, award: SetAward, seconds: float | None) ->
         raise Infeasible(tuple(each.name for each in fields(Limits) if getattr(problem.limits, each.name)))
 
 
-def _buys(award: SetAward) -> bool:
-    assert not isinstance(award, BundleResult)  # which is no award of an auction
+def _buys(award: AuctionAward) -> bool:
     return bool(award.bought if isinstance(award, UnitAward) else award.winners)
 
 
-def _payments(problem: Auctioned, award: SetAward, rule: SetRule, seconds: float | None) -> tuple[int, ...]:
+def _payments(
+    problem: Auctioned, award: AuctionAward, rule: SetRule, seconds: float | None
+) -> tuple[int, ...]:
     if isinstance(problem, UnitProblem):
         assert isinstance(award, UnitAward)
         assert rule != "core"  # CreateAuction offers it for lots only
@@ -121,6 +132,8 @@ def check(question: Question, solution: Solution) -> None:
         wrong = assignment.wrong(problem, award, paid)
     elif isinstance(problem, BundleProblem) and isinstance(award, BundleResult):
         wrong = bundles.wrong(problem, award)
+    elif isinstance(problem, ChoiceProblem) and isinstance(award, Selection):
+        wrong = clearing_choices.wrong(problem, award)
     else:
         wrong = "it answers another kind of question"
     if wrong:

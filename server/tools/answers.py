@@ -348,6 +348,7 @@ class Clearing(Part):
     payment_rule: str
     offer_price: Number | None = None
     market_surplus: Number | None = None
+    proof: Proof | None = None
 
 
 class BundleClearing(Part):

@@ -48,7 +48,9 @@ def resource_answer(seen: ResourceSeen) -> tuple[answers.ResourceSeen, str]:
         bundles=side(seen.bundled) if seen.bundled.entries else None,
         pools=[pool_row(pool) for pool in seen.pools[:20]] or None,
         preview=[_preview_row(row) for row in seen.previews] or None,
-        unmet=total((seen.demand.quantity, -seen.tradable)) if seen.previews else None,
+        unmet=total((seen.demand.quantity, -seen.tradable))
+        if seen.previews and seen.previews[0].computed
+        else None,
         last_clearings=[_traded(each) for each in seen.recent] or None,
         standing=_standing(seen) or None,
     )
@@ -74,9 +76,15 @@ def resource_answer(seen: ResourceSeen) -> tuple[answers.ResourceSeen, str]:
         heads = ["clearing now", "quantity", "clearing_price"]
         text.append(
             answers.table(
-                heads, ([r["policy"], r["quantity"], r.get("clearing_price")] for r in made.preview)
+                heads, ([r["policy"], r.get("quantity"), r.get("clearing_price")] for r in made.preview)
             )
         )
+        text += [
+            f"What {row['policy']} would give was not computed: minimums and tiers leave much to search, which "
+            "aggregate_demand does."
+            for row in made.preview
+            if "not_computed" in row
+        ]
     elif seen.demand.entries + seen.offers.entries > MOST_DRAWN:
         text.append(f"Curves and what clearing now would give are shown up to {MOST_DRAWN:,} entries.")
     elif seen.demand.entries and seen.offers.entries:
@@ -126,7 +134,7 @@ def _preview_row(row: PolicySeen) -> dict[str, Any]:
     told = {"policy": row.policy, "quantity": answers.numbers(row.quantity)}
     if row.clearing_price is not None:
         told["clearing_price"] = answers.numbers(row.clearing_price)
-    return told
+    return told if row.computed else {"policy": row.policy, "not_computed": True}
 
 
 def _traded(made: Traded) -> dict[str, Any]:

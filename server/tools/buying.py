@@ -194,4 +194,4 @@ async def award(ask: AwardAuction, call: Call) -> Answer:
         auctions = [_auction(after, auction_id) for auction_id in ask.auctions]
         return reply(*(award_answer(*auctions) if len(auctions) == 1 else together_answer(auctions)))
 
-    return await call.service.execute(ask, answer, key, solution)
+    return await call.service.execute(ask, answer, key, () if solution is None else (solution,))

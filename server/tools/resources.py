@@ -11,13 +11,14 @@ from market_core.commands import AggregateDemand, OfferResources, RequestBundle,
 from market_core.handle import clearings, resource_stream
 from market_core.observation import SideSeen, see_depth
 from market_core.values import from_micros, name_of, plain, shown
+from server.asking import solved_again
 from server.projection import bundle_text
 from server.service import After, Answer, once
 from server.tools import answers
 from server.tools.book_texts import because_of, book_of
 from server.tools.bundle_views import cleared, posted_text
 from server.tools.registry import Call, acting, custom, reply
-from server.tools.solving import solved_again, solved_for_bundles
+from server.tools.solving import solved_for_clearing
 
 
 def side(seen: SideSeen, mean_limit: Decimal | None = None) -> answers.Side:
@@ -145,13 +146,15 @@ async def aggregate_demand(ask: AggregateDemand, call: Call) -> Answer:
     Changes: those entries are filled or pooled. Anybody may call it.
     """
     key = once(ask.agent, call.key, "aggregate_demand", ask.model_dump)
-    if ask.via != "bundles":
-        return await call.service.execute(ask, lambda after: reply(*_aggregated(ask, after)), key)
-    if (known := await call.service.recalled(key)) is not None:
+    if ask.via != "auction" and (known := await call.service.recalled(key)) is not None:
         return known
+
+    def answer(after: After) -> Answer:
+        return reply(*(cleared(after) if ask.via == "bundles" else _aggregated(ask, after)))
+
     return await solved_again(
-        lambda: solved_for_bundles(ask, call),
-        lambda solution: call.service.execute(ask, lambda after: reply(*cleared(after)), key, solution),
+        lambda: solved_for_clearing(ask, call),
+        lambda solutions: call.service.execute(ask, answer, key, solutions),
     )
 
 
@@ -230,7 +233,14 @@ def _clearing(book: Resource, event: events.ResourceCleared, rows: int) -> answe
         payment_rule=event.payment_rule,
         offer_price=event.offer_price,
         market_surplus=event.market_surplus or None,
+        proof=_proof(event),
     )
+
+
+def _proof(event: events.ResourceCleared) -> answers.Proof | None:
+    """Return how far a clearing with minimums or tiers is proved best; not its surplus, which would tell limits."""
+    made = event.proof
+    return None if made is None else answers.Proof(status=made.status, gap=made.gap, solver=made.solver)
 
 
 def _fill_row(fill: events.Fill, name: str) -> answers.Object:
@@ -263,7 +273,9 @@ def _clearing_text(made: answers.Clearing) -> str:
         f"\nLeft out: {row['agent']}, {row['id']}: {because_of(str(row['reason']))}."
         for row in made.left_out or ()
     )
-    return f"{head} {_WHY[made.policy]}{_kept(made)}\n{gets}\n\n{sells}{more if cut else ''}{out}"
+    return (
+        f"{head} {_WHY[made.policy]}{_kept(made)}{_proved(made)}\n{gets}\n\n{sells}{more if cut else ''}{out}"
+    )
 
 
 _WHY = {
@@ -278,3 +290,11 @@ def _kept(made: answers.Clearing) -> str:
         return ""
     paid = f"{plain(made.offer_price)} each" if made.offer_price is not None else "less"
     return f" mcafee: sellers get {paid}; the market keeps {plain(made.market_surplus)}."
+
+
+def _proved(made: answers.Clearing) -> str:
+    """Return what is to be said where minimums and tiers left more to search than there was time for."""
+    if made.proof is None or made.proof.status == "optimal":
+        return ""
+    gap = f"at most {answers.credits_text(made.proof.gap or Decimal(0))} less surplus than the largest"
+    return f" feasible: the best found in time, {gap}."

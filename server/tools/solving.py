@@ -1,7 +1,7 @@
-"""What must be solved before an award can be decided or previewed: asked of the solver, outside the writer."""
+"""What must be solved before an award or a clearing is decided or previewed: asked of the solver, outside the writer."""
 
 import math
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import TypeVar
@@ -10,7 +10,6 @@ import anyio
 
 from market_core import awards, bundling, outcomes, together
 from market_core.auction import Auction, status_at
-from market_core.book import Resource
 from market_core.commands import AggregateDemand, AwardAuction, CloseAuction
 from market_core.facts import Facts
 from market_core.handle import (
@@ -19,7 +18,6 @@ from market_core.handle import (
     auction_stream,
     based,
     capacity,
-    resource_stream,
     rests_on,
 )
 from market_core.mechanisms.bundles import BundleProblem
@@ -29,6 +27,7 @@ from market_core.observation import check_preview
 from market_core.rejections import Code, Rejection
 from market_core.sets import refusal
 from market_core.terms import PaymentRule
+from server.asking import asked_by
 from server.ports import SolverGone
 from server.service import After, Answer
 from server.tools.registry import Call
@@ -39,7 +38,6 @@ _R = TypeVar("_R", bound=str)
 _DONE_ALREADY = (Code.AUCTION_CLOSED, Code.AUCTION_AWARDED, Code.AUCTION_UNSOLD)
 """By the same call, made twice: what the award itself says of it is the answer."""
 _TOGETHER: tuple[SetRule, ...] = ("pay_as_bid", "vcg")
-_TRIES = 4
 _EVERY = 1.0  # seconds between two words of progress
 
 
@@ -191,34 +189,9 @@ async def solved_for_preview_together(
     return await _solved_each(await see_together(auction_ids, call, view), call)
 
 
-async def solved_again(
-    solve: Callable[[], Awaitable[Solution | None]], carry_out: Callable[[Solution | None], Awaitable[Answer]]
-) -> Answer:
-    """Solve and carry out; again if what was solved for has changed meanwhile, so that a busy book is cleared too."""
-    for _ in range(_TRIES - 1):
-        try:
-            return await carry_out(await solve())
-        except Rejection as why:
-            if why.code != Code.BUSY:
-                raise
-    return await carry_out(await solve())
-
-
-async def solved_for_bundles(ask: AggregateDemand, call: Call) -> Solution | None:
-    """Return the answer to what a clearing of bundles must solve, None where it is quick or will be refused."""
-    streams = {name: resource_stream(name) for name in ask.resources}
-
-    def view(states: States, now: datetime) -> Question | None:
-        books = {
-            name: book for name, stream in streams.items() if isinstance(book := states[stream], Resource)
-        }
-        with suppress(Rejection):  # the clearing itself says it
-            question = bundling.question(bundling.case(books, ask, now))
-            return None if question is None or bundling.is_small(question) else question
-        return None
-
-    question = await call.service.see(list(streams.values()), view)
-    return None if question is None else await _solved(question, call)
+async def solved_for_clearing(ask: AggregateDemand, call: Call) -> tuple[Solution, ...]:
+    """Return the answers to what a clearing must solve, none where it is quick or will be refused."""
+    return tuple([await _solved(question, call) for question in await asked_by(call.service, ask)])
 
 
 async def _solved_each(asked: Mapping[_R, Question], call: Call) -> Mapping[_R, Solution | Rejection]:
