@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from market_core.auction import Auction, binding, deadline_passed
@@ -26,13 +26,14 @@ from market_core.events import (
     Winner,
 )
 from market_core.facts import Facts
-from market_core.mechanisms import pooling, scoring
+from market_core.mechanisms import pooling, pooling_settled, scoring
 from market_core.mechanisms.multi_unit import UnitBid, cost
 from market_core.mechanisms.pooling import Member, PoolAward, PoolProblem, Shares
-from market_core.mechanisms.procurement import DoesNotFit, TooLarge, Unproved
+from market_core.mechanisms.pooling_settled import PoolCase, PoolResult
+from market_core.mechanisms.solve import Question, check
 from market_core.rejections import Code, Rejection
 from market_core.sets import unit_bid
-from market_core.terms import MOST_UNITS, Requirements, Scoring, Sharing, Threshold
+from market_core.terms import MOST_UNITS, Requirements, Scoring, Threshold
 from market_core.values import (
     MARKET,
     MICRO,
@@ -44,9 +45,6 @@ from market_core.values import (
     plain,
     total,
 )
-
-_COALITIONS = 2000
-"""Members times orders that are looked through where shares are sampled."""
 
 
 def open_pool(command: AggregateDemand, book: Resource, facts: Facts) -> tuple[list[Event], list[Event]]:
@@ -135,7 +133,8 @@ def settle(auction: Auction, book: Resource, facts: Facts) -> tuple[list[Event],
     """Return the events of the auction and of the resource when a pool's time is over.
 
     Members, quantity, tiers and price are chosen together; nobody pays above its limit. Below its threshold, or
-    where nothing can be afforded, the pool lapses and its demand is as before.
+    where nothing can be afforded, the pool lapses and its demand is as before. Where that takes long,
+    `facts.solutions` have the answer to `question`; raises the Rejection `busy` where they have not.
     """
     terms = auction.terms
     opened, joined = book.pools[terms.pool], members(book, terms.pool)
@@ -144,21 +143,50 @@ def settle(auction: Auction, book: Resource, facts: Facts) -> tuple[list[Event],
     why = "too few members were left" if not _met(joined, opened.threshold) else "nobody offered to supply"
     if not bids or not _met(joined, opened.threshold):
         return [*closing, _unsold(auction, bids, facts)], [_lapsed(opened, joined, why, facts)]
-    problem = _problem(auction, book, opened, joined, bids)
-    try:
-        made = pooling.decide(problem)
-        if not made.quantity:
-            why = "no quantity costs less than its members pay"
-            return [*closing, _unsold(auction, bids, facts)], [_lapsed(opened, joined, why, facts)]
-        shares, sharing = _shares(problem, made, opened, terms.nonce)
-    except (TooLarge, DoesNotFit, Unproved) as reason:
-        why = f"it could not be decided: {reason}"
+    case = _case(auction, book, opened, joined, bids)
+    result = _settled(case, joined, bids, facts)
+    if result.award is None or result.shares is None:
+        why = result.why or "no quantity costs less than its members pay"
         return [*closing, _unsold(auction, bids, facts)], [_lapsed(opened, joined, why, facts)]
-    won = _winners(problem, made, bids)
+    won = _winners(case.problem, result.award, bids)
     return (
-        [*closing, _awarded(auction, made, won, facts)],
-        [_cleared(replace(opened, sharing=sharing), joined, made, shares, won, facts)],
+        [*closing, _awarded(auction, result.award, won, facts)],
+        [_cleared(replace(opened, sharing=result.sharing), joined, result.award, result.shares, won, facts)],
     )
+
+
+def question(auction: Auction, book: Resource, now: datetime) -> Question | None:
+    """Return what must be solved to settle a pool that is due; None where it is quick."""
+    terms = auction.terms
+    opened, joined = book.pools[terms.pool], members(book, terms.pool)
+    bids = binding(auction, now)
+    if not bids or not _met(joined, opened.threshold):
+        return None
+    case = _case(auction, book, opened, joined, bids)
+    return None if pooling_settled.quick(case) is not None else _question(case, joined, bids)
+
+
+def _question(case: PoolCase, joined: Sequence[Entry], bids: Sequence[BidSubmitted]) -> Question:
+    ids = (*(bid.bid_id for bid in bids), *(entry.entry_id for entry in joined))
+    return Question(case, ids, case.problem.payment_rule, besides=digest(canonical(case)))
+
+
+def _settled(
+    case: PoolCase, joined: Sequence[Entry], bids: Sequence[BidSubmitted], facts: Facts
+) -> PoolResult:
+    """Return what came of a pool: at once where it is small, else from its solution, or solved now if that is allowed."""
+    made = pooling_settled.quick(case)
+    if made is not None:
+        return made
+    asked = _question(case, joined, bids)
+    solution = facts.answer(asked)
+    if solution is None:
+        if not facts.may_solve:
+            raise Rejection(Code.BUSY)  # members or bids are others than those that were solved for
+        return pooling_settled.settle(case)
+    check(asked, solution)
+    assert isinstance(solution.award, PoolResult)  # as its question
+    return solution.award
 
 
 def _met(joined: Sequence[Entry], threshold: Threshold) -> bool:
@@ -168,13 +196,13 @@ def _met(joined: Sequence[Entry], threshold: Threshold) -> bool:
     )
 
 
-def _problem(
+def _case(
     auction: Auction,
     book: Resource,
     opened: PoolOpened,
     joined: Sequence[Entry],
     bids: Sequence[BidSubmitted],
-) -> PoolProblem:
+) -> PoolCase:
     terms = auction.terms
 
     def member(entry: Entry) -> Member:
@@ -183,22 +211,13 @@ def _problem(
         limit = None if entry.limit is None else micros(entry.limit)
         return Member(owner_of(entry.agent), key, micros(entry.left), limit, micros(entry.minimum))
 
-    return PoolProblem(
+    problem = PoolProblem(
         tuple(map(member, joined)),
         tuple(unit_bid(terms, bid) for bid in bids),
         book.grain,
         opened.payment_rule,
     )
-
-
-def _shares(problem: PoolProblem, made: PoolAward, opened: PoolOpened, nonce: str) -> tuple[Shares, Sharing]:
-    """Return what each member pays, and by which rule: by one price where the one asked for does not fit its members."""
-    served = sum(map(bool, made.served))
-    try:
-        orders = max(1, _COALITIONS // max(served, 1))
-        return pooling.share(problem, made, opened.sharing, bytes.fromhex(nonce), orders), opened.sharing
-    except (DoesNotFit, Unproved):
-        return pooling.share(problem, made, "uniform"), "uniform"
+    return PoolCase(problem, opened.sharing, terms.nonce)
 
 
 def _winners(problem: PoolProblem, made: PoolAward, bids: Sequence[BidSubmitted]) -> tuple[Winner, ...]:

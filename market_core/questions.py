@@ -4,12 +4,15 @@ from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
 
-from market_core import bundling, resource
+from market_core import bundling, pools, resource
+from market_core.auction import Auction
 from market_core.book import Resource
 from market_core.commands import AggregateDemand, Lapse
+from market_core.facts import Facts
 from market_core.mechanisms.solve import Question
 from market_core.rejections import Rejection
 from market_core.streams import States, resource_stream
+from market_core.values import resource_of
 
 
 def questions(command: AggregateDemand | Lapse, states: States, now: datetime) -> tuple[Question, ...]:
@@ -30,6 +33,11 @@ def _of_lapse(command: Lapse, states: States, now: datetime) -> tuple[Question, 
     match states[command.stream]:
         case Resource() as book:
             return _of_book(command, book, now)
+        case Auction() as auction if pools.is_due(auction, Facts(now)):
+            bought = states[f"resource/{resource_of(auction.terms.pool)}"]
+            assert isinstance(bought, Resource)  # by its stream's name
+            asked = pools.question(auction, bought, now)
+            return () if asked is None else (asked,)
     return ()
 
 

@@ -9,6 +9,7 @@ from market_core.mechanisms import combinatorial, multi_unit, scoring
 from market_core.mechanisms.clearing_choices import Selection
 from market_core.mechanisms.combinatorial import LotAward, LotBid, LotProblem
 from market_core.mechanisms.multi_unit import UnitAward, UnitBid, UnitProblem
+from market_core.mechanisms.pooling_settled import PoolResult
 from market_core.mechanisms.procurement import (
     DoesNotFit,
     Infeasible,
@@ -226,6 +227,6 @@ def mechanism(asked: Question) -> str:
 
 def proof(solution: Solution) -> Proof:
     """Return how far the decision is proved best, in credits."""
-    assert not isinstance(solution.award, Selection)  # of an auction
+    assert not isinstance(solution.award, Selection | PoolResult)  # but of an auction
     made = solution.award.proof
     return Proof(made.status, from_micros(made.gap), from_micros(made.bound), made.solver)

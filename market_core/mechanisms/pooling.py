@@ -17,7 +17,7 @@ from market_core.mechanisms.pooling_problem import (
     threshold_met,
 )
 from market_core.mechanisms.pooling_rationing import least_part, merit_order, rationed, reasons
-from market_core.mechanisms.pooling_search import Budget, Demand
+from market_core.mechanisms.pooling_search import MOST_NODES, Budget, Demand
 from market_core.mechanisms.pooling_shares import MOST_EXACT, ShareRule, Shares, share
 from market_core.mechanisms.pooling_supply import sold, totals
 from market_core.mechanisms.procurement import Proof, TooLarge
@@ -44,7 +44,7 @@ MECHANISM = "pooling/1"
 MOST_MEMBERS = 10_000
 
 
-def decide(problem: PoolProblem, seconds: float | None = None) -> PoolAward:
+def decide(problem: PoolProblem, seconds: float | None = None, nodes: int = MOST_NODES) -> PoolAward:
     """Return what is bought, who is served, which tiers are reached and the one price, chosen together.
 
     Largest surplus, sum(limit x served) - what the suppliers are paid, such that the price, total / quantity
@@ -64,7 +64,7 @@ def decide(problem: PoolProblem, seconds: float | None = None) -> PoolAward:
     pay it together. Only payments are rounded, by largest remainder, ties by key: each is at most limit x served,
     rounded up to a micro-credit.
 
-    Proved optimal, unless the search among minimums reaches a fixed number of steps: then "feasible" with its
+    Proved optimal, unless the search among minimums reaches a fixed number of `nodes`: then "feasible" with its
     gap, the same on every machine (with members without a limit that gap is in no useful unit). `seconds` bounds
     each MIP of the supplier side, which is not needed below the limits here. Raises DoesNotFit where `uniform` does
     not fit the bids, or a bid has scoring weights; TooLarge above 10,000 members, or where the table of units would
@@ -80,7 +80,7 @@ def decide(problem: PoolProblem, seconds: float | None = None) -> PoolAward:
     """
     _check(problem)
     costs, order = totals(problem), merit_order(problem.members)
-    choice, part = _chosen(problem, order, costs)
+    choice, part = _chosen(problem, order, costs, nodes)
     members = [problem.members[place] for place in order]
     served = [0] * len(order)
     split = rationed(members, [each * part for each in choice.parts], problem.grain)
@@ -104,7 +104,7 @@ def _check(problem: PoolProblem) -> None:
             raise ValueError("a member asks for a part of a grain")
 
 
-def _chosen(problem: PoolProblem, order: list[int], costs: list[int]) -> tuple[Choice, int]:
+def _chosen(problem: PoolProblem, order: list[int], costs: list[int], nodes: int) -> tuple[Choice, int]:
     """Return the best choice, members in merit order, and how many micro-units its parts are.
 
     Parts are the largest that divide a unit and all that is asked: numbers stay small.
@@ -120,7 +120,7 @@ def _chosen(problem: PoolProblem, order: list[int], costs: list[int]) -> tuple[C
         [member.quantity // part for member in members],
         [each // part for each in least],
     )
-    return Curve(costs, MICRO // part).best(demand, Budget()), part
+    return Curve(costs, MICRO // part).best(demand, Budget(nodes)), part
 
 
 def _award(

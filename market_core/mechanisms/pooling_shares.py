@@ -19,7 +19,8 @@ MOST_EXACT = 12
 """Players up to which Shapley values are exact; above they are sampled."""
 MOST_COALITIONS = 500_000
 """Coalitions that sampling may ask about; some minutes."""
-_NODES = 40 * MOST_NODES
+MOST_NODES_SHARED = 40 * MOST_NODES
+"""Nodes of all searches behind Shapley values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ def share(
     rule: ShareRule = "uniform",
     nonce: bytes = b"",
     samples: int = 100,
+    nodes: int = MOST_NODES_SHARED,
 ) -> Shares:
     """Return what each member pays of the award's total.
 
@@ -54,7 +56,7 @@ def share(
     key; each is at most limit x served, rounded up.
 
     Raises DoesNotFit for `proportional` and `shapley` where a served member has no limit; Unproved where the
-    award or a coalition's surplus is not proved best; TooLarge above 250,000 samples x players; ValueError
+    award, or a coalition's surplus within all `nodes`, is not proved best; TooLarge above 250,000 samples x players; ValueError
     below 2 samples.
     Source: Shapley (1953); sampled as in Castro, Gomez and Tejada (2009), with antithetic orders.
 
@@ -75,15 +77,14 @@ def share(
     if rule == "proportional":
         paid = largest_remainder(award.total, worth, keys) if any(worth) else [0] * len(keys)
         return Shares(tuple(paid), (0,) * len(keys))
-    return _by_shapley(problem, award, worth, nonce, samples)
+    return _by_shapley(_Game(problem, award, nodes), worth, award, nonce, samples, keys)
 
 
 def _by_shapley(
-    problem: PoolProblem, award: PoolAward, worth: Sequence[int], nonce: bytes, samples: int
+    game: "_Game", worth: Sequence[int], award: PoolAward, nonce: bytes, samples: int, keys: Sequence[str]
 ) -> Shares:
     if award.proof.status != "optimal":
         raise Unproved(award.proof.gap)
-    game = _Game(problem, award)
     if len(game.players) <= MOST_EXACT:
         phi, parts = _exact(game.value, len(game.players))
         errors = [0] * len(phi)
@@ -93,7 +94,6 @@ def _by_shapley(
     for place, each, error in zip(game.players, phi, errors, strict=True):
         charges[place] = max(worth[place] * parts - each * game.part, 0)
         deviations[place] = -(-error * game.part // MICRO)
-    keys = [member.key for member in problem.members]
     return Shares(tuple(_collected(award.total, charges, parts, keys)), tuple(deviations))
 
 
@@ -107,7 +107,7 @@ def _collected(total: int, charges: Sequence[int], parts: int, keys: Sequence[st
 class _Game:
     """The served members as players: in merit order, each with what it is served and its own minimum."""
 
-    def __init__(self, problem: PoolProblem, award: PoolAward) -> None:
+    def __init__(self, problem: PoolProblem, award: PoolAward, nodes: int) -> None:
         members, served = problem.members, award.served
         self.players = [place for place in merit_order(members) if served[place]]
         least = [least_part(members[place], problem.grain) for place in self.players]
@@ -117,7 +117,7 @@ class _Game:
         self._limits = [members[place].limit or 0 for place in self.players]
         self._parts = [each // self.part for each in parts]
         self._least = [each // self.part for each in least]
-        self._budget = Budget(_NODES)
+        self._budget = Budget(nodes)
         self._curve = Curve(totals(problem)[: -(-sum(parts) // MICRO) + 1], MICRO // self.part)
 
     def value(self, coalition: Sequence[int]) -> int:

@@ -7,24 +7,32 @@ from collections import defaultdict
 from dataclasses import dataclass, fields, replace
 from typing import Literal
 
-from market_core.mechanisms import assignment, bundles, clearing_choices, combinatorial, multi_unit
+from market_core.mechanisms import (
+    assignment,
+    bundles,
+    clearing_choices,
+    combinatorial,
+    multi_unit,
+    pooling_settled,
+)
 from market_core.mechanisms.assignment import TaskAward, TaskProblem
 from market_core.mechanisms.bundles import BundleProblem, BundleResult
 from market_core.mechanisms.clearing_choices import ChoiceProblem, Selection
 from market_core.mechanisms.combinatorial import LotAward, LotProblem
 from market_core.mechanisms.multi_unit import UnitAward, UnitProblem
+from market_core.mechanisms.pooling_settled import PoolCase, PoolResult
 from market_core.mechanisms.procurement import Infeasible, Limits, Unproved
 
 SetRule = Literal["pay_as_bid", "uniform", "vcg", "core"]
 Auctioned = UnitProblem | LotProblem | TaskProblem
-Problem = Auctioned | BundleProblem | ChoiceProblem
+Problem = Auctioned | BundleProblem | ChoiceProblem | PoolCase
 AuctionAward = UnitAward | LotAward | TaskAward
-SetAward = AuctionAward | BundleResult | Selection
+SetAward = AuctionAward | BundleResult | Selection | PoolResult
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """`bids` names the problem's bids (of bundles the demands, of a clearing the entries to choose from) in order; `fall_back` to pay_as_bid where the rule cannot be proved.
+    """`bids` names the problem's bids (of bundles the demands, of a clearing or a pool its entries) in order; `fall_back` to pay_as_bid where the rule cannot be proved.
 
     `besides`: what else the answer depends on and may change, as a text to compare.
     """
@@ -65,6 +73,9 @@ def solve(question: Question, seconds: float | None = None) -> Solution:
     if isinstance(problem, ChoiceProblem):
         chosen = clearing_choices.select(problem, seconds)
         return Solution(question.bids, chosen, (), question.rule, question.besides)
+    if isinstance(problem, PoolCase):
+        settled = pooling_settled.settle(problem, seconds)
+        return Solution(question.bids, settled, (), question.rule, question.besides)
     award = _decide(problem, seconds)
     _check_limits(problem, award, seconds)
     try:
@@ -134,6 +145,8 @@ def check(question: Question, solution: Solution) -> None:
         wrong = bundles.wrong(problem, award)
     elif isinstance(problem, ChoiceProblem) and isinstance(award, Selection):
         wrong = clearing_choices.wrong(problem, award)
+    elif isinstance(problem, PoolCase) and isinstance(award, PoolResult):
+        wrong = pooling_settled.wrong(problem, award)
     else:
         wrong = "it answers another kind of question"
     if wrong:

@@ -313,6 +313,8 @@ def _who_deals_with_whom(book: Resource, event: PoolCleared) -> list[Projected]:
     spare = ""
     if event.surplus_quantity:
         spare = f"; {plain(event.surplus_quantity)} more were bought, as that costs less, and are allocated to nobody"
+    if event.proof is not None and event.proof.status != "optimal":
+        spare += "; it is the best found in time, not proved to be the best"
 
     def told(kind: str, fill: Fill) -> Projected:
         return _pool_notice(book, event, fill.agent, kind, f"{whom.get(fill.entry_id, _MANY)}{spare}")
