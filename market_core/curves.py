@@ -1,7 +1,7 @@
 """A book as curves that tell how much is wanted or offered at which price, and nobody's own limit."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
 
@@ -33,21 +33,35 @@ def curve(entries: Sequence[Entry]) -> tuple[Step, ...]:
         key=lambda entry: (_rank(entry), entry.entry_id),
     )
     enough = sum(micros(entry.left) for entry in limited) // MOST_STEPS
-    steps: list[list[Entry]] = [[]]
+    steps = [_Gathered()]
     for entry in limited:
-        if _full(steps[-1], enough):
-            steps.append([])
-        steps[-1].append(entry)
-    if not _owners(steps[-1]) >= FEWEST_OWNERS and len(steps) > 1:
-        last = steps.pop()
-        steps[-1] += last
-    if _owners(steps[-1]) < FEWEST_OWNERS:
+        if len(steps[-1].owners) >= FEWEST_OWNERS and steps[-1].micros >= enough:
+            steps.append(_Gathered())
+        steps[-1].add(entry)
+    if len(steps[-1].owners) < FEWEST_OWNERS and len(steps) > 1:
+        for entry in steps.pop().entries:
+            steps[-1].add(entry)
+    if len(steps[-1].owners) < FEWEST_OWNERS:
         return ()
     made, so_far = [], 0
     for step in steps:
-        so_far += sum(micros(entry.left) for entry in step)
-        made.append(Step(from_micros(so_far), _mean(step)))
+        so_far += step.micros
+        made.append(Step(from_micros(so_far), _mean(step.entries)))
     return tuple(made)
+
+
+@dataclass(slots=True)
+class _Gathered:
+    """The entries of a step, summed up as they come: a book may have many."""
+
+    entries: list[Entry] = field(default_factory=list)
+    owners: set[str] = field(default_factory=set)
+    micros: int = 0
+
+    def add(self, entry: Entry) -> None:
+        self.entries.append(entry)
+        self.owners.add(owner_of(entry.agent))
+        self.micros += micros(entry.left)
 
 
 def mean_limit(entries: Sequence[Entry]) -> Decimal | None:
@@ -59,10 +73,6 @@ def mean_limit(entries: Sequence[Entry]) -> Decimal | None:
 def _rank(entry: Entry) -> int:
     limit = micros(entry.limit or Decimal(0))
     return -limit if entry.side == "demand" else limit
-
-
-def _full(step: Sequence[Entry], enough: int) -> bool:
-    return _owners(step) >= FEWEST_OWNERS and sum(micros(entry.left) for entry in step) >= enough
 
 
 def _owners(entries: Sequence[Entry]) -> int:

@@ -141,7 +141,7 @@ def streams(command: AnyCommand, found: States, facts: Facts) -> tuple[str, ...]
 
 
 _LONG = 20_000  # entries in a book
-_LONG_CHOICES = 2_000  # where some have minimums or tiers
+_LONG_CHOICES = 600  # where some have minimums or tiers
 
 
 def takes_long(found: States, command: AnyCommand) -> bool:

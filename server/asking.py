@@ -1,21 +1,26 @@
-"""What a command for resources needs solved before its turn: found out, and solved again where the books have changed."""
+"""What takes long with resources, beside the writer: what a command needs solved before its turn, and looks at large books."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
+from typing import TypeVar
 
 import anyio.to_thread
 
-from market_core.book import Resource
+from market_core.book import Resource, Sums
 from market_core.commands import AggregateDemand, Lapse
 from market_core.facts import Facts
-from market_core.handle import State, States, streams, takes_long
+from market_core.handle import State, States, resource_stream, streams, takes_long
 from market_core.mechanisms.solve import Question, Solution
 from market_core.questions import questions
 from market_core.rejections import Code, Rejection
 from server.service import Answer, Service
 
 _TRIES = 4
+_MANY = 500
+"""Entries of a book from which on a look at it takes more than some 20 ms."""
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +59,43 @@ async def asked_by(service: Service, command: AggregateDemand | Lapse) -> tuple[
     return seen
 
 
+async def looked_at(service: Service, name: str, view: Callable[[Resource, datetime], _T]) -> _T:
+    """Return what `view` makes of a resource's book as committed at this moment; of a large one beside the event loop."""
+
+    def now_or_later(states: States, now: datetime) -> Callable[[], _T]:
+        book = states[resource_stream(name)]
+        assert isinstance(book, Resource)  # by its stream's name
+        if len(book.demand) + len(book.offers) + len(book.bundles) > _MANY:
+            return partial(view, _copied(book), now)
+        made = view(book, now)
+        return lambda: made
+
+    seen = await service.see([resource_stream(name)], now_or_later)
+    return await anyio.to_thread.run_sync(seen) if isinstance(seen, partial) else seen()
+
+
 def _copy(state: State) -> State:
-    """Return a state that stays as it is while the market goes on; entries never change."""
-    if not isinstance(state, Resource):
-        return state
-    return replace(state, demand=dict(state.demand), offers=dict(state.offers), bundles=dict(state.bundles))
+    return _copied(state) if isinstance(state, Resource) else state
+
+
+def _copied(book: Resource) -> Resource:
+    """Return a book that stays as it is while the market goes on; entries never change."""
+    return replace(
+        book,
+        demand=dict(book.demand),
+        offers=dict(book.offers),
+        bundles=dict(book.bundles),
+        bundle_owners=dict(book.bundle_owners),
+        ended={},
+        demand_sums=_sums(book.demand_sums),
+        offer_sums=_sums(book.offer_sums),
+        deadlines=list(book.deadlines),
+        pools=dict(book.pools),
+    )
+
+
+def _sums(sums: Sums) -> Sums:
+    return replace(sums, owners=dict(sums.owners))
 
 
 async def solved_again(

@@ -10,8 +10,9 @@ from pydantic import BaseModel, BeforeValidator, Field, StringConstraints, WithJ
 
 from market_core.agent import Agent
 from market_core.auction import Auction
+from market_core.book import Resource
 from market_core.events import OutcomeReported
-from market_core.handle import States, agent_stream, auction_stream, resource_stream
+from market_core.handle import States, agent_stream, auction_stream
 from market_core.observation import AgentSeen as CardSeen
 from market_core.observation import (
     AuctionSeen,
@@ -25,11 +26,11 @@ from market_core.observation import (
 from market_core.rejections import Code, Rejection
 from market_core.terms import Model
 from market_core.values import Name, ObjectId
+from server.asking import looked_at
 from server.ports import Found, Page, Query
 from server.projection import epoch, moment_of
 from server.tools import answers
 from server.tools.auction_views import auction_answer
-from server.tools.book_texts import book_of
 from server.tools.book_views import resource_answer
 from server.tools.record_views import estimate_row, estimates_text
 from server.tools.registry import Call, reading
@@ -220,10 +221,10 @@ async def get_resource(ask: GetResource, call: Call) -> tuple[BaseModel, str]:
         return await _list_resources(ask, call)
     name = ask.resource
 
-    def view(states: States, now: datetime) -> ResourceSeen:
-        return see_resource(book_of(states, name), ask.agent, now)
+    def view(book: Resource, now: datetime) -> ResourceSeen:
+        return see_resource(book, ask.agent, now)
 
-    return resource_answer(await call.service.see([resource_stream(name)], view))
+    return resource_answer(await looked_at(call.service, name, view))
 
 
 async def _list_resources(ask: GetResource, call: Call) -> tuple[BaseModel, str]:

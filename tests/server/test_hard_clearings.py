@@ -310,3 +310,20 @@ async def test_a_hard_clearing_is_replayed_without_solving(kind, tmp_path, monke
             left = await again.see(["resource/gpu"], lambda states, _: set(states["resource/gpu"].demand))
         assert len(left) == 6
     await store.close()
+
+
+async def test_a_look_at_a_large_book_is_the_same_beside_the_event_loop(monkeypatch):
+    async with market() as shop:
+        await a_hard_book(shop.service)
+        await shop.ask("request_bundle", agent="ann", bundle={"gpu": 1, "memory": 2}, max_payment=5)
+        brief = {"quantity": 1, "max_unit_price": 5, "needed_by": "2026-11-23T12:01:00Z"}
+        await shop.ask("request_resources", agent="z", resource="gpu", **brief)
+        shop.clock.wait(60)  # what is over is not recorded yet
+        before = [
+            await shop.both("get_resource", agent=agent, resource="gpu") for agent in ("a1", "ann", "x")
+        ]
+        monkeypatch.setattr("server.asking._MANY", 0)
+        assert before == [
+            await shop.both("get_resource", agent=agent, resource="gpu") for agent in ("a1", "ann", "x")
+        ]
+        assert await shop.refused("get_resource", resource="nothing") == "unknown_resource"
