@@ -348,7 +348,7 @@ class Clearing(Part):
     payment_rule: str
     offer_price: Number | None = None
     market_surplus: Number | None = None
-    proof: Proof | None = None
+    proof: Annotated[Proof | None, WithJsonSchema({"type": "object"})] = None
 
 
 class BundleClearing(Part):

@@ -140,10 +140,10 @@ def request_bundle(ask: RequestBundle, after: After) -> tuple[BaseModel, str]:
 
 @custom("Aggregate demand", AggregateDemand, answers.Aggregated)
 async def aggregate_demand(ask: AggregateDemand, call: Call) -> Answer:
-    """Pool all demand for a resource and allocate it against the offers at one price.
+    """Pool demand for a resource and allocate it against offers at one price.
 
-    Nobody beyond its limit; payments in equal payments out. Returns who got and sold what, or the pool's auction_id.
-    Changes: those entries are filled or pooled. Anybody may call it.
+    Nobody beyond its limit; payments in = payments out. Returns who got and sold what, or a pool's auction_id.
+    Changes: entries are filled or pooled. Anybody may call it.
     """
     key = once(ask.agent, call.key, "aggregate_demand", ask.model_dump)
     if ask.via != "auction" and (known := await call.service.recalled(key)) is not None:
