@@ -77,7 +77,7 @@ class WorkSeen:
 
 @dataclass(frozen=True, slots=True)
 class OwnBidSeen:
-    """The viewer's own bid. `position` in the ranking (from 0) where it may be known; the threshold likewise."""
+    """The viewer's own bid. `position` in the ranking (from 0) where there is one that it may know; the threshold likewise."""
 
     bid: BidSubmitted
     lapsed: bool
@@ -180,6 +180,8 @@ def _own(auction: Auction, bid: BidSubmitted, status: AuctionStatus, now: dateti
         ranked = final_ranking(auction)
         position = next((i for i, other in enumerate(ranked) if other.bid_id == bid.bid_id), None)
         bid = bid if position is None else ranked[position]  # with the score that was used
+        if terms.pool:  # which buys by the cost of what it takes, not by the cost of a first unit
+            position = None
     elif terms.format == "open" and status == "open":
         position = place(auction, bid) - 1
     threshold = awards.threshold(auction, bid) if position is not None and auction.award else None

@@ -248,7 +248,8 @@ def _own_text(own: answers.OwnBid, bid: BidSubmitted, seen: AuctionSeen) -> str:
 
 
 def _lost(own: answers.OwnBid, seen: AuctionSeen) -> bool:
-    return own.rank is not None and bool(seen.winners) and all(w.bid_id != own.bid_id for w in seen.winners)
+    counted = own.rank is not None or (bool(seen.terms.pool) and not own.lapsed)
+    return counted and bool(seen.winners) and all(w.bid_id != own.bid_id for w in seen.winners)
 
 
 _STATES = {

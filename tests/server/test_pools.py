@@ -71,6 +71,7 @@ async def test_five_members_buy_together_and_everybody_has_a_receipt():
         assert (inbox["to_deliver"], inbox.get("credits_due", 0)) == ([], 0)
         text = await shop.text("get_auction", agent="t", auction_id=pool["auction_id"])
         assert "what would have won was not computed" in text
+        assert "rank" not in text.partition("your bid")[2]  # tiers decide, of which no order of bids is made
         assert "pools" not in await shop.ask("get_resource", resource="gpu-hours")
         await sound(shop.store)
 
