@@ -435,8 +435,8 @@ WORDS: Mapping[Code, Words] = {
         "cancel with withdraw, and split it into several auctions",
     ),
     Code.SOLVER_GONE: Words(
-        "the solver ended before it had an answer; the auction is closed and nothing was decided",
-        "award again in a moment",
+        "the solver ended before it had an answer; nothing was decided (an auction to award is closed)",
+        "make the same call again in a moment",
         True,
     ),
     Code.BUSY: Words(

@@ -19,7 +19,7 @@ class Settings:
     """What a server is started with.
 
     `db`: the database file, or `:memory:`. `agent`: the only agent this server acts for; empty for any.
-    `solve_seconds`: the most that one solve of an award may take. `amend_for`, `dispute_for`: seconds in which a report
+    `solve_seconds`: the most that one solve of an award or a clearing may take. `amend_for`, `dispute_for`: seconds in which a report
     on an outcome may be changed, and disputed; `grace`: those after the estimated time until work is overdue.
     """
 

@@ -20,6 +20,7 @@ _BECAUSE_BUNDLED = {
     "rationed": "what was left did not hold more of it",
     "no_supply": "one of it needs more than is offered",
     "out_of_price": "its max_payment does not reach what its resources cost",
+    "lost": "others together were worth more; what max_payment would have won was not computed",
 }
 
 

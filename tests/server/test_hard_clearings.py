@@ -196,6 +196,30 @@ async def test_several_resources_are_each_solved_and_cleared_at_once():
         assert len(solver.questions) == 2
 
 
+async def test_where_one_of_several_books_has_changed_all_are_solved_again():
+    async with market() as shop:
+        await a_hard_book(shop.service)
+        for agent, tool, price in (
+            ("b", "request_resources", "max_unit_price"),
+            ("p", "offer_resources", "unit_price"),
+        ):
+            await shop.ask(tool, agent=agent, resource="files", quantity=1, **{price: 3})
+        shop.service.solver = gate = Gate()
+        made = []
+
+        async def clear() -> None:
+            made.append(await shop.ask("aggregate_demand", agent="c", resources=["gpu", "files"]))
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(clear)
+            await gate.asked.wait()
+            late = {"quantity": 25, "min_quantity": 25, "max_unit_price": 6}
+            await shop.ask("request_resources", agent="late", resource="gpu", **late)
+            gate.opened.set()
+        assert [row["resource"] for row in made[0]["clearings"]] == ["gpu", "files"]
+        assert (len(gate.questions), made[0]["not_cleared"]) == (2, [])
+
+
 async def test_a_look_says_what_was_not_computed_and_asks_no_solver():
     async with market() as shop:
         await a_hard_book(shop.service)

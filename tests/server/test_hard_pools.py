@@ -92,6 +92,27 @@ async def test_a_solver_that_is_gone_leaves_the_pool_as_it_was_until_it_is_settl
         assert "killed" in caplog.text
 
 
+async def test_a_solver_that_is_wrong_settles_nothing(caplog):
+    async with market() as shop:
+        pool = await five_members(shop)
+        await bids(shop, pool["auction_id"])
+        shop.clock.wait(60)
+
+        class Wrong(Gone):
+            async def solve(self, question):
+                made = await super().solve(question)
+                paid = made.award.shares.payments
+                other = (paid[0] + 1, paid[1] - 1, *paid[2:])
+                return replace(
+                    made, award=replace(made.award, shares=replace(made.award.shares, payments=other))
+                )
+
+        shop.service.solver = Wrong(0)
+        await _carry_out_due(shop.service)
+        assert "a solution that cannot be" in caplog.text
+        assert "pool_cleared" not in await kinds(shop)
+
+
 async def test_without_its_answer_a_hard_pool_is_not_settled():
     async with market() as shop:
         pool = await five_members(shop)

@@ -147,6 +147,11 @@ def test_what_is_too_much_at_once_is_left_to_the_solver():
     bids = tuple(UnitBid(f"s{n}", f"{n:03}", 400, 1, ((1, 6),)) for n in range(60))
     members = tuple(Member(f"m{n}", f"{n}", 50 * U, 7) for n in range(8))
     assert quick(PoolCase(PoolProblem(members, bids), "uniform", NONCE)) is None
+    tight = tuple(Member(f"m{n}", f"{n}", (50 + 7 * n) * U, 9, (50 + 7 * n) * U) for n in range(8))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(pooling_settled, "_FEW_NODES", 3)
+        hard = PoolCase(PoolProblem(tight, (UnitBid("s", "0", 333, 1, ((1, 6),)),)), "uniform", NONCE)
+        assert (quick(hard), settle(hard).award.proof.status) == (None, "optimal")
     few = PoolProblem(members, bids[:2])
     assert quick(PoolCase(few, "uniform", NONCE)) is not None
     assert quick(PoolCase(few, "shapley", NONCE)) is None
