@@ -21,7 +21,8 @@ Where things are, in an order to read them (a state and how it changes, then wha
                 that come by themselves)
     agents      agent, ledger (of outcomes), outcomes, capability (what is usual), expecting (scores by record),
                 resting (what stands in records), planning (advice)
-    together    streams (which ones a command touches), handle, questions (what is solved first), observation, market, aggregator, assigning, invalid
+    together    streams (which ones a command touches), handle, questions (what is solved first), observation,
+                market, aggregator, assigning, invalid
 
 Embed it with `Market`, or its two faces `ReverseAuction` and `DemandAggregator`; `assign_tasks` gives tasks to agents
 without prices.
