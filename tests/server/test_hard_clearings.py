@@ -1,7 +1,10 @@
 """Clearings that take long to search: solved beside the market, which goes on, and decided on the book as it then is."""
 
 import json
+import os
+import signal
 from dataclasses import replace
+from pathlib import Path
 
 import anyio
 import pytest
@@ -11,11 +14,14 @@ from market_core.mechanisms import clearing_choices
 from market_core.mechanisms.clearing_crossing import Worth
 from market_core.mechanisms.solve import solve
 from server import scheduler
+from server.ports import SolverGone
 from server.scheduler import _carry_out_due, keep_time
+from server.solver import ProcessSolver
 from server.stores.memory import MemoryStore
 from server.stores.sqlite import SqliteStore
 from tests.server.hard import Gate, Gone, a_hard_book
 from tests.server.shell import Hand, market, said, sound
+from tests.server.test_solving import children
 from tests.server.workers import services
 
 CLEAR = {"agent": "c", "resources": ["gpu"]}
@@ -351,3 +357,37 @@ async def test_a_look_at_a_large_book_is_the_same_beside_the_event_loop(monkeypa
             await shop.both("get_resource", agent=agent, resource="gpu") for agent in ("a1", "ann", "x")
         ]
         assert await shop.refused("get_resource", resource="nothing") == "unknown_resource"
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds the worker through /proc")
+async def test_a_worker_that_is_killed_changes_nothing_and_the_next_one_solves_it():
+    async with market() as shop:
+        await a_hard_book(shop.service)
+        worker = ProcessSolver(10)
+
+        class Killed:
+            async def solve(self, question):
+                before = children()
+                await worker.solve(question)  # which starts the worker
+                (process,) = children() - before
+                os.kill(
+                    process, signal.SIGSTOP
+                )  # so that it has the question and no answer when it is killed
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(kill, process)
+                    try:
+                        await worker.solve(question)
+                    except SolverGone as gone:
+                        why = gone
+                raise why
+
+        async def kill(process: int) -> None:
+            for _ in range(50):
+                await anyio.lowlevel.checkpoint()
+            os.kill(process, signal.SIGKILL)
+
+        shop.service.solver = Killed()
+        with anyio.fail_after(60):
+            assert await shop.refused("aggregate_demand", **CLEAR) == "solver_gone"
+            shop.service.solver = worker
+            assert served(await shop.ask("aggregate_demand", **CLEAR)) == SERVED

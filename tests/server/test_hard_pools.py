@@ -9,8 +9,11 @@ import pytest
 from market_core import Rejection
 from market_core.commands import Lapse
 from market_core.mechanisms import pooling_settled
+from market_core.mechanisms.solve import solve
 from server import scheduler
+from server.asking import asked_by
 from server.scheduler import _carry_out_due, keep_time
+from server.solver import ProcessSolver
 from tests.server.hard import Gate, Gone
 from tests.server.shell import market, said, sound
 from tests.server.test_pools import bids, five_members
@@ -164,3 +167,13 @@ async def test_what_is_not_proved_in_time_is_said_to_members_and_suppliers_and_i
             assert told[what].endswith("it is the best found in time, not proved to be the best")
         recorded = json.loads((await shop.store.load("resource/gpu-hours"))[-1].body)
         assert (recorded["proof"]["status"], recorded["proof"]["gap"]) == ("feasible", "1")
+
+
+async def test_a_process_settles_what_the_core_settles():
+    async with market() as shop:
+        pool = await five_members(shop)
+        await bids(shop, pool["auction_id"])
+        shop.clock.wait(60)
+        (asked,) = await asked_by(shop.service, Lapse(stream=f"auction/{pool['auction_id']}"))
+        with anyio.fail_after(60):
+            assert await ProcessSolver(10).solve(asked) == solve(asked)
