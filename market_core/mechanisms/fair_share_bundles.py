@@ -6,6 +6,7 @@ that its owner holds: its dominant share. `fair_share_divisible` and `fair_share
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 from operator import itemgetter
 from typing import Literal
 
@@ -107,17 +108,20 @@ def _note(
 ) -> None:
     """Write down at each demand's position what it has of what its kind got, and what stopped it."""
     amounts, tasks, stopped_by = noted
-    ends = [*kinds.first[1:], len(kinds.places)]
+    ends = chain(islice(kinds.first, 1, None), [len(kinds.places)])
     columns = zip(kinds.first, ends, filled.tasks, filled.amounts, filled.stopped_by, strict=True)
     for first, end, done, held, stop in columns:
-        places, parts = kinds.places[first:end], [(done, held)]
-        if len(places) > 1:
+        place = kinds.places[first]
+        tasks[place], amounts[place], stopped_by[place] = done, held, stop
+        if end - first > 1:
+            places = kinds.places[first:end]
             parts = split(demand, places, done, held, capacity, whole=whole)
-        for place, (part, amount) in zip(places, parts, strict=True):
-            tasks[place], amounts[place] = part, amount
-            wanted = demand[place].tasks
-            if wanted is None or part < wanted * MICRO:
-                stopped_by[place] = stop
+            for place, (part, amount) in zip(places, parts, strict=True):
+                tasks[place], amounts[place], stopped_by[place] = part, amount, stop
+    for place in kinds.places:
+        wanted = demand[place].tasks
+        if wanted is not None and tasks[place] >= wanted * MICRO:
+            stopped_by[place] = None
 
 
 def _check(demand: Sequence[Bundle], capacity: Sequence[int]) -> None:

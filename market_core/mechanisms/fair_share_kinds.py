@@ -52,8 +52,10 @@ class Filled:
 def kinds_of(demand: Sequence[Tasked], turn: Turn) -> Kinds:
     """Return the demands of one turn as kinds."""
     places = list(turn.places)
-    if len(turn.weights) < len(places):
-        places.sort(key=lambda place: demand[place].per_task)
+    if len(turn.weights) == len(places):
+        places.sort(key=[one.owner for one in demand].__getitem__)
+        return _single(demand, turn, places)
+    places.sort(key=lambda place: demand[place].per_task)
     places.sort(key=lambda place: demand[place].owner)
     kinds = Kinds([], [], [], [], places, [])
     last = None
@@ -71,6 +73,19 @@ def kinds_of(demand: Sequence[Tasked], turn: Turn) -> Kinds:
         kinds.tasks.append(one.tasks)
         kinds.first.append(number)
     return kinds
+
+
+def _single(demand: Sequence[Tasked], turn: Turn, places: list[int]) -> Kinds:
+    """Return the kinds where each owner has one demand."""
+    rows, numbers = [demand[place] for place in places], list(range(len(places)))
+    return Kinds(
+        numbers,
+        [one.per_task for one in rows],
+        [one.tasks for one in rows],
+        [turn.weights[one.owner] for one in rows],
+        places,
+        numbers,
+    )
 
 
 def holds(capacity: Sequence[int], per_task: Sequence[int], grain: int = 1) -> int:
