@@ -3,9 +3,10 @@
 Shares are compared as integers: a dominant share times the least common multiple of the capacities.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from heapq import heapify, heappop, heapreplace
 from math import lcm
+from operator import add, le, mul
 
 from market_core.mechanisms.fair_share_kinds import Filled, Kinds, holds
 from market_core.mechanisms.procurement import TooLarge
@@ -151,15 +152,15 @@ class _Filling:
     def _then(self, owner: int) -> int:
         """Return the level of an owner after its next task."""
         need = self._kinds.per_task[self._waiting[owner][0][1]]
-        held = [one + more for one, more in zip(self._held[owner], need, strict=True)]
+        held = map(add, self._held[owner], need)
         return (self._dominant(held) << self._level_shift) // self._kinds.weights[owner]
 
-    def _dominant(self, amounts: Sequence[int]) -> int:
-        return max(amount * unit for amount, unit in zip(amounts, self._unit, strict=True))
+    def _dominant(self, amounts: Iterable[int]) -> int:
+        most: int = max(map(mul, amounts, self._unit))
+        return most
 
     def _fits(self, kind: int) -> bool:
-        need = self._kinds.per_task[kind]
-        return all(one <= left for one, left in zip(need, self._left, strict=True))
+        return all(map(le, self._kinds.per_task[kind], self._left))
 
     def _give(self, kind: int, count: int) -> None:
         self.tasks[kind] += count
