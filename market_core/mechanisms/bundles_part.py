@@ -7,6 +7,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
+from operator import add, mul
 
 FINE = 1_000_000
 """Parts of a micro-credit in which money is counted here."""
@@ -118,11 +119,15 @@ class Part:
 
     def narrowed(self, least: Sequence[int], most: Sequence[int]) -> tuple["Part", Plan]:
         """Return what is still open when each want gets so many tasks at least and at most, and what is decided."""
-        decided = {want.position: low for want, low in zip(self.wants, least, strict=True) if low}
         triples = list(zip(self.wants, least, most, strict=True))
-        left = tuple(replace(want, most=high - low) for want, low, high in triples if high > low)
-        reached = needed([(want, high) for want, _, high in triples], self)
-        taken = needed([(want, low) for want, low, _ in triples], self)
+        decided = {want.position: low for want, low, _ in triples if low}
+        left = tuple(
+            want if not low and high == want.most else replace(want, most=high - low)
+            for want, low, high in triples
+            if high > low
+        )
+        taken = needed([(want, low) for want, low, _ in triples if low], self)
+        reached = map(add, taken, needed([(want, want.most) for want in left], self))
         supplies = tuple(
             supply.at_most(top).after(base)
             for supply, top, base in zip(self.supplies, reached, taken, strict=True)
@@ -134,10 +139,9 @@ class Part:
 
 def needed(served: Sequence[tuple[Want, int]], part: Part) -> tuple[int, ...]:
     """Return how much of each resource so many tasks of these wants take."""
-    return tuple(
-        sum(want.amounts[resource] * tasks for want, tasks in served)
-        for resource in range(len(part.supplies))
-    )
+    tasks = [each for _, each in served]
+    columns = zip(*(want.amounts for want, _ in served), strict=True)
+    return tuple(sum(map(mul, column, tasks)) for column in columns) or (0,) * len(part.supplies)
 
 
 def joined(one: Plan, other: Plan) -> Plan:

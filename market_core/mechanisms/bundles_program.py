@@ -18,6 +18,8 @@ from market_core.mechanisms.bundles_part import Part, Plan
 
 LARGEST = 1 << 46
 """While amounts sum to less, floats tell whole numbers apart with six bits to spare."""
+PART = 1 << 20
+"""Of a weight of 32 bits: the smallest that counts where weights are compared across numbers of tasks."""
 GRAIN = 1 << 20
 """Prices are rounded to one of so many parts of a micro-credit."""
 
@@ -128,6 +130,13 @@ class Program:
     def tasks(self) -> dict[int, int]:
         """Return how many tasks each column stands for."""
         return {column: count for column, (_, count) in enumerate(self.digits)}
+
+    def before(self, tasks: int, weight: int) -> Row:
+        """Return the row that holds for plans of more tasks, or of as many and no more weight, as far as floats tell."""
+        weights = self.weights()
+        task = sum(weights.values()) + 1
+        terms = {column: weights[column] - task * count for column, count in self.tasks().items()}
+        return Row(terms, None, weight - task * tasks, PART)
 
     def worth_at_least(self, surplus: int) -> None:
         """Rule out plans of less surplus, as far as floats tell."""

@@ -7,6 +7,7 @@ good as one already known is fixed, and only what is left goes to the solver.
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import chain, repeat
 from operator import mul
 
 from market_core.mechanisms.bundles_highs import Row
@@ -16,6 +17,10 @@ from market_core.mechanisms.highs import SOLVER
 
 MANY = 100
 """Of more wants that no bound decides, some are expected to tie."""
+FEW = 4
+"""So many plans that tie are asked for without an aim."""
+CORE = 30
+"""So many wants that the prices hardly decide are solved first: that mostly gives the best plan, or nearly."""
 ROUNDS = 1_000
 """Of no more solves in a row one is the last."""
 ORDER = "order"
@@ -132,12 +137,20 @@ class _Search:
         self.piece, self.seconds = piece, seconds
         self.prices = Program(piece).prices(seconds)
         self.bound, self.reduced = _bound(piece, self.prices)
+        self._opened: tuple[int, tuple[Part, Plan]] | None = None
 
     def run(self, hint: Plan, *, ties: bool) -> Found:
         own = {want.position for want in self.piece.wants}
         kept = {position: tasks for position, tasks in hint.items() if position in own}
-        plans = [_filled(self.piece, self.prices, start) for start in ({}, kept)]
-        plan, bound, finished = self._best(max(({}, *plans), key=self.piece.value))
+        plans = [_filled(self.piece, self.prices, start) for start in ([{}, kept] if kept else [{}])]
+        plan = self._improved(max(({}, *plans), key=self.piece.value))
+        other = None
+        if ties and len(self._open(plan)[0].wants) <= MANY:
+            other, sure = self._another(plan)
+            if sure:
+                return Found(plan, self.piece.value(plan), self.piece.value(plan), SOLVER)
+            plan = max(plan, other or {}, key=self.piece.value)
+        plan, bound, finished = self._best(plan)
         if finished and bound > self.piece.value(plan):
             plan, proved = self._better(plan)
             bound = self.piece.value(plan) if proved else bound
@@ -145,20 +158,45 @@ class _Search:
         if bound > surplus:
             return Found(plan, surplus, bound, SOLVER, settled=False)
         if ties:
-            plan, settled = self._tied(plan)
+            plan, settled = self._tied(plan, other)
         surplus = self.piece.value(plan)
         return Found(plan, surplus, surplus, SOLVER, settled)
 
     def _open(self, plan: Plan) -> tuple[Part, Plan]:
         """Return what no bound decides for plans at least as good as this one, and what is decided."""
-        room = self.bound - self.piece.value(plan) * GRAIN
-        least, most = [], []
+        surplus = self.piece.value(plan)
+        if self._opened is None or self._opened[0] != surplus:
+            self._opened = surplus, self._left(self.bound - surplus * GRAIN)
+        return self._opened[1]
+
+    def _left(self, room: int) -> tuple[Part, Plan]:
+        """Return what is open, and what is decided, in plans whose surplus is so near to the bound."""
+        least, most, fees = [], [], self.piece.fees
         for want, reduced in zip(self.piece.wants, self.reduced, strict=True):
-            change = want.most if not reduced else min(want.most, room // abs(reduced))
-            charged = want.owner in self.piece.fees
-            least.append(want.most - change if reduced > 0 and not charged else 0)
+            change = want.most
+            if abs(reduced) * change > room:
+                change = room // abs(reduced)
+            least.append(want.most - change if reduced > 0 and want.owner not in fees else 0)
             most.append(change if reduced < 0 else want.most)
         return self.piece.narrowed(least, most)
+
+    def _improved(self, plan: Plan) -> Plan:
+        """Return a plan at least as good: the best where the prices decide on all wants but some."""
+        if len(self._open(plan)[0].wants) <= CORE:
+            return plan
+        wants, reduced = self.piece.wants, self.reduced
+        nearest = sorted(range(len(wants)), key=lambda place: (abs(reduced[place]), wants[place].key))
+        most = [want.most if each > 0 else 0 for want, each in zip(wants, reduced, strict=True)]
+        least = list(most)
+        for place in nearest[:CORE]:
+            least[place], most[place] = 0, wants[place].most
+        served = {want.position: low for want, low in zip(wants, least, strict=True) if low}
+        if not self.piece.allows(served):
+            return plan
+        rest, decided = self.piece.narrowed(least, most)
+        program = self._program(rest)
+        answer = program.solve(program.cost, program.scale, self.seconds)
+        return max(plan, joined(decided, answer.plan or {}), key=self.piece.value)
 
     def _program(self, rest: Part) -> Program:
         return Program(rest, [(price + GRAIN // 2) // GRAIN for price in self.prices])
@@ -169,6 +207,8 @@ class _Search:
         known = self.piece.value(plan)
         if not rest.wants:
             return max(plan, decided, key=self.piece.value), max(known, self.piece.value(decided)), True
+        if self.bound // GRAIN == known:
+            return plan, known, True
         program = self._program(rest)
         start = {p: tasks - decided.get(p, 0) for p, tasks in plan.items() if tasks > decided.get(p, 0)}
         answer = program.solve(program.cost, program.scale, self.seconds, start)
@@ -193,7 +233,7 @@ class _Search:
         program, picked = self._program(rest), plan
         for _ in range(ROUNDS):
             program.worth_at_least(self.piece.value(plan) + 1 - self.piece.value(decided))
-            program.exclude({p: n - decided.get(p, 0) for p, n in picked.items()})
+            self._exclude(program, picked, decided)
             answer = program.solve({}, 1, self.seconds)
             if answer.plan is None:
                 return plan, answer.infeasible
@@ -201,22 +241,48 @@ class _Search:
             plan = max(plan, picked, key=self.piece.value)
         return plan, False
 
-    def _tied(self, plan: Plan) -> tuple[Plan, bool]:
+    def _as_good(self, plan: Plan) -> tuple[Program, Plan]:
+        """Return the programme of all plans as good as this one but itself, and what it leaves out as decided."""
+        rest, decided = self._open(plan)
+        program = self._program(rest)
+        program.worth_at_least(self.piece.value(plan) - self.piece.value(decided))
+        self._exclude(program, plan, decided)
+        return program, decided
+
+    def _exclude(self, program: Program, plan: Plan, decided: Plan) -> None:
+        program.exclude({p: n - decided.get(p, 0) for p, n in plan.items()})
+
+    def _another(self, plan: Plan) -> tuple[Plan | None, bool]:
+        """Return another plan as good or better, None without one, and whether it is sure that there is none.
+
+        That it is, is one proof instead of two: that nothing is better, and that nothing is as good.
+        """
+        program, decided = self._as_good(plan)
+        if not program.part.wants:
+            return None, self.piece.value(decided) <= self.piece.value(plan)
+        answer = program.solve({}, 1, self.seconds)
+        return (None, answer.infeasible) if answer.plan is None else (joined(decided, answer.plan), False)
+
+    def _tied(self, plan: Plan, other: Plan | None = None) -> tuple[Plan, bool]:
         """Return the plan of equal surplus that the tie rule picks, and whether that is sure.
 
-        Each solve excludes what is known: the first asks whether there is anything else as good, later ones for
-        the most tasks, then for the least sum of weights.
+        Each solve excludes what is known: the first asks whether there is anything else as good, unless an `other`
+        is known; later ones for what the tie rule puts before it.
         """
-        rest, decided = self._open(plan)
-        if not rest.wants:
+        program, decided = self._as_good(plan)
+        if not program.part.wants:
             return plan, True
-        program, surplus = self._program(rest), self.piece.value(plan)
-        program.worth_at_least(surplus - self.piece.value(decided))
-        # Whether there is anything else is the quicker question, but where much is open there mostly is.
-        asked, picked = "any" if len(rest.wants) <= MANY else "tasks", plan
-        objective = {} if asked == "any" else self._next(program, asked, plan, decided)
+        surplus, aims = self.piece.value(plan), chain(["tasks"], repeat("weights"))
+        if len(program.part.wants) <= MANY:
+            aims = chain(["any"], repeat("before", FEW), aims)
+        asked = next(aims)
+        if other is not None and other != plan and self.piece.value(other) == surplus:
+            self._exclude(program, other, decided)
+            plan, asked = min(plan, other, key=self.piece.tie_order), next(aims)
         for _ in range(ROUNDS):
-            program.exclude({p: n - decided.get(p, 0) for p, n in picked.items()})
+            objective = self._next(program, asked, plan, decided)
+            if sum(objective.values()) >= LARGEST:
+                break
             answer = program.solve(objective, 1, self.seconds)
             if answer.plan is None:
                 return plan, answer.infeasible
@@ -224,24 +290,30 @@ class _Search:
             difference = self.piece.value(picked) - surplus
             if difference > 0:
                 return self._tied(picked)  # floats were further off than they should be
+            self._exclude(program, picked, decided)
             if difference:
                 continue
             plan = min(plan, picked, key=self.piece.tie_order)
-            asked = "tasks" if asked == "any" else "weights"
-            objective = self._next(program, asked, plan, decided)
-            if sum(objective.values()) >= LARGEST:
-                break
+            asked = next(aims)
         return plan, False
 
     def _next(self, program: Program, asked: str, plan: Plan, decided: Plan) -> dict[int, int]:
-        """Ask for the most tasks; or for as many as are known and no more weight, the least of it."""
-        if asked == "tasks":
-            return {column: -count for column, count in program.tasks().items()}
+        """Ask for any plan; for any that is before the known one by the tie rule, which is sooner proved not to exist.
+
+        Where many plans tie these are too many: for the most tasks; for as many as are known and no more weight, the
+        least of it.
+        """
         tasks, weight, _ = self.piece.tie_order(plan)
         less, lighter, _ = self.piece.tie_order(decided)
-        program.rows.append(Row(program.tasks(), less - tasks, None))
-        program.rows.append(Row(program.weights(), None, weight - lighter))
-        return program.weights()
+        if asked == "tasks":
+            return {column: -count for column, count in program.tasks().items()}
+        if asked == "weights":
+            program.rows.append(Row(program.tasks(), less - tasks, None))
+            program.rows.append(Row(program.weights(), None, weight - lighter))
+            return program.weights()
+        if asked == "before":
+            program.rows.append(program.before(less - tasks, weight - lighter))
+        return {}
 
 
 def _bound(piece: Part, prices: Sequence[int]) -> tuple[int, list[int]]:
