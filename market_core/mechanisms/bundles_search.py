@@ -143,8 +143,9 @@ class _Search:
         own = {want.position for want in self.piece.wants}
         kept = {position: tasks for position, tasks in hint.items() if position in own}
         plans = [_filled(self.piece, self.prices, start) for start in ([{}, kept] if kept else [{}])]
-        plan = self._improved(max(({}, *plans), key=self.piece.value))
-        other = None
+        plan, other = max(({}, *plans), key=self.piece.value), None
+        # Without ties this is a question about a plan for a few others, which nearly is the hint.
+        plan = self._improved(plan) if ties else plan
         if ties and len(self._open(plan)[0].wants) <= MANY:
             other, sure = self._another(plan)
             if sure:
@@ -182,7 +183,7 @@ class _Search:
 
     def _improved(self, plan: Plan) -> Plan:
         """Return a plan at least as good: the best where the prices decide on all wants but some."""
-        if len(self._open(plan)[0].wants) <= CORE:
+        if len(self._open(plan)[0].wants) <= 2 * CORE:
             return plan
         wants, reduced = self.piece.wants, self.reduced
         nearest = sorted(range(len(wants)), key=lambda place: (abs(reduced[place]), wants[place].key))
