@@ -37,8 +37,8 @@ class Agent:
     `name`: its id, the end of its stream's name. `running` is the work won that is neither delivered nor reported on,
     by auction; `limits` says since when it has taken how much work at a time; `last` are the latest reports on it, as
     they stand; `own` counts them all. The stream of an owner's name also holds what belongs to the owner: `granted`, what
-    the operator gave to its demand, `vouched`, whether it knows the owner, `exploring`, work not reported on that was won by a bonus for exploring, and
-    `family`, the outcomes of all its ids.
+    the operator gave to its demand, `vouched`, whether it knows the owner, `exploring`, work not reported on that was won by a bonus for exploring and when
+    it is overdue, and `family`, the outcomes of all its ids.
     """
 
     name: str = ""
@@ -48,7 +48,7 @@ class Agent:
     limits: list[tuple[datetime, int | None]] = field(default_factory=list)
     granted: Granted | None = None
     vouched: bool = False
-    exploring: set[str] = field(default_factory=set)  # auctions
+    exploring: dict[str, datetime | None] = field(default_factory=dict)  # by auction
     own: Ledger = field(default_factory=Ledger)
     family: Ledger = field(default_factory=Ledger)
     disputed: set[str] = field(default_factory=set)  # of `last`
@@ -85,16 +85,28 @@ def capacity(agent: Agent, moment: datetime) -> int | None:
     return None if limit is None else max(0, limit - len(agent.running))
 
 
-def has_room(agent: Agent, standing: Iterable[str]) -> bool:
-    """Return whether an agent takes more work by its standing bids for these capabilities, as its card says now."""
+def explores(owner: Agent, moment: int) -> bool:
+    """Return whether an outcome of work that explored an owner is still to come at `moment` (seconds).
+
+    What is overdue is not waited for: a buyer that stays silent would keep the owner from being tried again.
+    """
+    return any(until is None or ledger.seconds_of(until) > moment for until in owner.exploring.values())
+
+
+def room(agent: Agent, standing: Iterable[str]) -> int | None:
+    """Return how much more work an agent takes by its standing bids for these capabilities, as its card says now.
+
+    None for any amount; of several limits the one that leaves least.
+    """
     card = agent.registered
-    if card is None or (card.max_concurrent is not None and len(agent.running) >= card.max_concurrent):
-        return False
+    if card is None:
+        return 0
+    left = [] if card.max_concurrent is None else [card.max_concurrent - len(agent.running)]
     for name in standing:
         most = card.standing_bids[name].max_concurrent if name in card.standing_bids else None
-        if most is not None and sum(name in work.capabilities for work in agent.running.values()) >= most:
-            return False
-    return True
+        if most is not None:
+            left.append(most - sum(name in work.capabilities for work in agent.running.values()))
+    return max(min(left), 0) if left else None
 
 
 def standing_bid(agent: Agent, asked: Sequence[str]) -> StandingBid | None:
@@ -171,9 +183,9 @@ def _happened(agent: Agent, event: Happened) -> None:
     if owner_of(whose) == agent.name:
         _count(agent.family, event)
         if isinstance(event, WorkWon) and event.explored:
-            agent.exploring.add(event.auction_id)
+            agent.exploring[event.auction_id] = event.overdue_at
         elif isinstance(event, OutcomeReported):
-            agent.exploring.discard(event.auction_id)
+            agent.exploring.pop(event.auction_id, None)
 
 
 def _own(agent: Agent, event: Happened) -> None:

@@ -75,7 +75,7 @@ class Auction:
     entered: bool = False  # a standing bid was made in it
     final: tuple[BidSubmitted, ...] | None = field(default=None, compare=False, repr=False)
     """What `awards.final_ranking` remembers."""
-    prepared: tuple[Facts, list[Event]] | None = field(default=None, compare=False, repr=False)
+    prepared: tuple[Facts, Basis | None, list[Event]] | None = field(default=None, compare=False, repr=False)
     """The award that `handle` has decided on these facts already, to learn whom it is about."""
     rested: tuple[tuple[object, ...], Basis] | None = field(default=None, compare=False, repr=False)
     """What `resting` remembers: what a basis was made of, and the basis."""

@@ -80,7 +80,7 @@ def _entered(name: str, provider: Agent, auction: Auction, facts: Facts) -> list
     """Return the bid that an agent's standing bids make in a new auction; none without a rate or capacity for it."""
     asked = auction.terms.requirements.capabilities
     offered = agents.standing_bid(provider, asked)
-    if offered is None or not agents.has_room(provider, asked):
+    if offered is None or agents.room(provider, asked) == 0:
         return []
     bid = SubmitBid(
         agent=name,

@@ -48,7 +48,7 @@ from market_core.events import (
 )
 from market_core.facts import Facts
 from market_core.rejections import Code, Rejection, first
-from market_core.resting import based, rests_on, standing_streams
+from market_core.resting import based, next_after, rests_on, standing_streams, together_based
 from market_core.streams import (
     Decision,
     State,
@@ -74,9 +74,11 @@ __all__ = [
     "evolve",
     "handle",
     "new_state",
+    "next_after",
     "resource_stream",
     "rests_on",
     "streams",
+    "together_based",
 ]
 
 _NOBODY = Agent()
@@ -123,7 +125,7 @@ def streams(command: AnyCommand, found: States, facts: Facts) -> tuple[str, ...]
         case AwardAuction():
             return _award_streams(command, found, facts)
         case ReportOutcome() | SettleDispute():
-            return resting.report_streams(command, found)
+            return resting.report_streams(command, found, facts)
         case RequestResources() | RequestBundle():
             named = tuple(command.bundle) if isinstance(command, RequestBundle) else (command.resource,)
             return (*map(resource_stream, named), agent_stream(owner_of(command.agent)))
@@ -179,7 +181,10 @@ def _award_streams(command: AwardAuction, found: States, facts: Facts) -> tuple[
     if len(auctions) < len(names):
         return names
     agents: tuple[str, ...] = ()
-    read = () if command.instead_of else tuple(dict.fromkeys(rests_on(auctions, facts.now)))
+    if command.instead_of is None:
+        read = tuple(dict.fromkeys(rests_on(auctions, facts.now)))
+    else:
+        read = resting.left_streams(auctions[0], command.instead_of, facts.now)
     if not found.keys() >= set(read):
         return (*names, *read)
     if len(names) > 1:
@@ -192,17 +197,23 @@ def _award_streams(command: AwardAuction, found: States, facts: Facts) -> tuple[
 
 
 def _decided(states: States, auction: Auction, command: AwardAuction, facts: Facts) -> list[Event]:
-    """Return what an award makes of one auction: decided once for the same facts, where it rests on its bids alone.
+    """Return what an award makes of one auction: decided once for the same facts.
 
-    What it rests on besides may have changed since it was first asked, by another command of the same turn.
+    What it rests on besides the bids may have changed since it was first asked, by another command of the same turn.
     """
-    if auction.prepared is None or auction.prepared[0] is not facts or auction.rests_on_records:
-        if command.instead_of is None:
-            events = auction_rules.decide(command, based(states, auction, facts.now), facts)
+    again = command.instead_of
+    if again is None:
+        rests = based(states, auction, facts.now)
+    else:
+        rests = resting.left(states, auction, again, facts.now)
+    known = auction.prepared
+    if known is None or known[0] is not facts or known[1] != rests.basis:
+        if again is None:
+            events = auction_rules.decide(command, rests, facts)
         else:
-            events = [outcomes.award_again(command, auction, facts)]
-        auction.prepared = facts, events
-    return auction.prepared[1]
+            events = [outcomes.award_again(command, auction, rests, facts)]
+        known = auction.prepared = facts, rests.basis, events
+    return known[2]
 
 
 def _winners(events: Iterable[Event]) -> list[Winner]:
@@ -334,13 +345,16 @@ def _award(states: States, command: AwardAuction, facts: Facts) -> Decision:
     auctions = [state for name in names if isinstance(state := states[name], Auction)]
     if len(names) > 1:
         ended = together.ended(auctions, command, facts)
-        scored = [based(states, auction, facts.now) for auction in auctions]
-        decided = together.awarded(scored, facts, capacity(states, auctions, facts.now))
+        scored = resting.together_based(states, auctions, facts.now)
+        decided = together.awarded(scored, facts, capacity(states, scored, facts.now))
         made = [closing + award for closing, award in zip(ended, decided, strict=True)]
         guards = tuple(map(agent_stream, together.bidders(auctions, facts.now)))
     else:
         made = [_decided(states, auctions[0], command, facts)]
-        guards = () if command.instead_of else standing_streams(auctions[0], facts.now)
+        if command.instead_of is None:
+            guards = standing_streams(auctions[0], facts.now)
+        else:
+            guards = resting.left_streams(auctions[0], command.instead_of, facts.now)
     events = dict(zip(names, made, strict=True))
     for auction, happened in zip(auctions, made, strict=True):
         for stream, work in _work_won(auction, happened).items():
@@ -349,7 +363,10 @@ def _award(states: States, command: AwardAuction, facts: Facts) -> Decision:
 
 
 def capacity(states: States, auctions: Sequence[Auction], now: datetime) -> dict[str, int]:
-    """Return how much more work each bidder takes that has a limit, by the one it had when the bidding was over."""
+    """Return how much more work each bidder takes that has a limit, by the one it had when the bidding was over.
+
+    Whose standing bids leave it less room than they are auctions, wins no more than that.
+    """
     moment = together.closed_at(auctions, now)
     found: dict[str, int] = {}
     for bidder in together.bidders(auctions, now):
@@ -358,6 +375,8 @@ def capacity(states: States, auctions: Sequence[Auction], now: datetime) -> dict
         most = agents.capacity(agent, moment)
         if most is not None:
             found[bidder] = most
+    for bidder, room in resting.standing_room(states, auctions, now).items():
+        found[bidder] = min(room, found.get(bidder, room))
     return found
 
 
@@ -383,6 +402,7 @@ def _work(
 ) -> WorkWon:
     times = [bid.estimated_time for _, bid in won if bid.estimated_time is not None]
     expected = award.basis.expected if award.basis else ()
+    explored = any(one.agent == agent and one.bonus for one in expected)
     return WorkWon(
         award.at,
         terms.auction_id,
@@ -391,7 +411,8 @@ def _work(
         total(winner.payment for winner, _ in won),
         max(times, default=None),
         terms.requirements.capabilities,
-        any(one.agent == agent and one.bonus for one in expected),
+        explored,
+        outcomes.due(award.at, max(times, default=None), award.grace) if explored else None,
     )
 
 

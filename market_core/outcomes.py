@@ -1,7 +1,6 @@
 """What happens after an award: delivery, the buyer's report, disputes, lateness, and who does it instead."""
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -13,6 +12,7 @@ from market_core.awards import awarded
 from market_core.commands import AwardAuction, ReportOutcome, SettleDispute
 from market_core.events import (
     AuctionAwarded,
+    Basis,
     BidSubmitted,
     Event,
     OutcomeDisputed,
@@ -56,14 +56,20 @@ def report(command: ReportOutcome, auction: Auction, facts: Facts) -> Said:
 
 
 def reported_on(command: ReportOutcome, auction: Auction) -> str:
-    """Return the winner that a buyer's report is about: the one named, or the only one."""
+    """Return the winner that a buyer's report is about: the one named, or the only one whose work it is now."""
     winners = list(dict.fromkeys(winner.agent for winner in auction.winners))
-    if command.provider is None and len(winners) > 1:
+    named = command.provider or only_one(auction)
+    if named is None:
         raise Rejection(Code.PROVIDER_REQUIRED, winners=winners[:20])
-    named = command.provider or winners[0]
     if named not in winners:
         raise Rejection(Code.NOT_A_WINNER, winners=winners[:20])
     return named
+
+
+def only_one(auction: Auction) -> str | None:
+    """Return who does the work, where it is one: whose work was awarded again does it no more."""
+    current = {winner.agent for winner in current_winners(auction)}
+    return current.pop() if len(current) == 1 else None
 
 
 def _check_amendable(known: OutcomeReported, auction: Auction, now: datetime) -> None:
@@ -230,7 +236,12 @@ def overdue_at(auction: Auction, provider: str) -> datetime | None:
     if award is None or award.grace is None or auction.terms.pool:
         return None
     took = estimated_time([bid_of(auction, winner) for winner in award.winners if winner.agent == provider])
-    return _later(award.at, (took or Decimal(0)) + award.grace)
+    return due(award.at, took, award.grace)
+
+
+def due(won_at: datetime, estimated: Decimal | None, grace: Decimal | None) -> datetime | None:
+    """Return when work is overdue: `grace` seconds after its estimated time, None without a grace."""
+    return None if grace is None else _later(won_at, (estimated or Decimal(0)) + grace)
 
 
 def overdue(auction: Auction, facts: Facts) -> list[Event]:
@@ -249,8 +260,11 @@ def overdue(auction: Auction, facts: Facts) -> list[Event]:
 # Who does it instead
 
 
-def award_again(command: AwardAuction, auction: Auction, facts: Facts) -> AuctionAwarded:
-    """Return the further award of what a winner failed to do, or raise the Rejection that applies first."""
+def award_again(command: AwardAuction, auction: Auction, left: Auction, facts: Facts) -> AuctionAwarded:
+    """Return the further award of what a winner failed to do, or raise the Rejection that applies first.
+
+    `left`: the auction of what it failed to do, with who has no capacity for it now.
+    """
     check_buyer(command, auction)
     check_move(status_at(auction, facts.now), "award_again")
     failed = command.instead_of
@@ -265,17 +279,10 @@ def award_again(command: AwardAuction, auction: Auction, facts: Facts) -> Auctio
             raise Rejection(Code.NOT_FAILED, provider=failed)
     else:
         raise Rejection(Code.NOT_A_WINNER, winners=winners[:20])
-    again = awarded(remainder(auction, failed), facts)
+    again = awarded(left, facts)
     if not again.winners:
         raise Rejection(Code.NOBODY_LEFT)
     return replace(again, instead_of=failed)
-
-
-def next_after(auction: Auction, failed: str, facts: Facts) -> tuple[Winner, ...]:
-    """Return who would do what a winner failed to do; nobody where nobody is left, or where finding out takes long."""
-    with suppress(Rejection):
-        return awarded(remainder(auction, failed), facts._replace(may_solve=False, solutions=())).winners
-    return ()
 
 
 def current_winners(auction: Auction) -> tuple[Winner, ...]:
@@ -290,13 +297,15 @@ def as_decided(auction: Auction, place: int) -> Auction:
     if not place:
         return auction
     before = replace(auction, further=auction.further[: place - 1])
-    return replace(remainder(before, award.instead_of), award=award, status="awarded")
+    busy = award.basis.at_capacity if award.basis else ()
+    return replace(remainder(before, award.instead_of, busy), award=award, status="awarded")
 
 
-def remainder(auction: Auction, failed: str) -> Auction:
+def remainder(auction: Auction, failed: str, at_capacity: tuple[str, ...] = ()) -> Auction:
     """Return the auction of what a winner failed to do: rule, scores and ties as before, without whoever has won here.
 
     Of units the number that it won, of lots those that it won; limits on winners and shares were for the whole.
+    Standing bids of who is `at_capacity` now do not count; who was so at the first award may have time again.
     """
     won = winners_of(auction, failed)
     lots = {lot for winner in won for lot in winner.lots}
@@ -314,4 +323,11 @@ def remainder(auction: Auction, failed: str) -> Auction:
         and lots.issuperset(bid.lots)
         and not (terms.quantity == 1 and bid.units is not None and bid.units.min_quantity > 1)
     }
-    return replace(auction, created=terms, bids=bids, status="closed", award=None, further=[], final=None)
+    basis = auction.basis
+    if basis is not None:
+        basis = replace(basis, at_capacity=at_capacity)
+    elif at_capacity:
+        basis = Basis("", (), None, at_capacity)
+    return replace(
+        auction, created=terms, bids=bids, status="closed", award=None, further=[], basis=basis, final=None
+    )

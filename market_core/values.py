@@ -10,7 +10,6 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from decimal import Context, Decimal, localcontext
-from fractions import Fraction
 from functools import lru_cache
 from typing import Annotated, Any
 
@@ -169,7 +168,10 @@ def plain_micros(amount: int) -> str:
 
 def half_even(numerator: int, denominator: int) -> int:
     """Return numerator / denominator rounded to the nearest integer, halves to the even one."""
-    return round(Fraction(numerator, denominator))
+    if denominator < 0:
+        numerator, denominator = -numerator, -denominator
+    whole, rest = divmod(numerator, denominator)
+    return whole + (2 * rest > denominator or (2 * rest == denominator and whole % 2))
 
 
 def largest_remainder(total: int, weights: Sequence[int], order: Sequence[object] | None = None) -> list[int]:

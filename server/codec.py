@@ -30,7 +30,7 @@ _FORMS: Mapping[str, int] = dict.fromkeys(_CLASSES, 1) | {
     "auction_created": 4,
     "bid_submitted": 4,
     "auction_awarded": 6,
-    "work_won": 2,
+    "work_won": 3,
     "outcome_reported": 3,
     "outcome_settled": 2,
     "agent_registered": 3,
@@ -74,6 +74,7 @@ _UPCASTERS: Mapping[tuple[str, int], Callable[[Fields], Fields]] = {
     ("auction_awarded", 4): _as_it_was,
     ("auction_awarded", 5): _as_it_was,
     ("work_won", 1): _as_it_was,
+    ("work_won", 2): _as_it_was,
     ("outcome_reported", 1): _as_it_was,
     ("outcome_reported", 2): _as_it_was,
     ("outcome_settled", 1): _as_it_was,
@@ -86,7 +87,7 @@ _UPCASTERS: Mapping[tuple[str, int], Callable[[Fields], Fields]] = {
     ("resource_cleared", 1): _as_it_was,
 }
 
-SNAPSHOT_FORM = "7"
+SNAPSHOT_FORM = "8"
 """Raise it whenever a state's fields change: older snapshots are then ignored."""
 
 _IN_PART = 1_000  # entries of a state

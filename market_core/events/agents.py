@@ -14,7 +14,7 @@ from market_core.terms import (
 class WorkWon:
     """An agent won something in an auction: in its own record, where it counts as running until its outcome is reported.
 
-    `explored`: its score had a bonus for exploring.
+    `explored`: its score had a bonus for exploring; then `overdue_at` is when its outcome is waited for no longer.
     """
 
     at: datetime
@@ -25,6 +25,7 @@ class WorkWon:
     estimated_time: Decimal | None
     capabilities: tuple[str, ...]
     explored: bool = False
+    overdue_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

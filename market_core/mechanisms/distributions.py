@@ -53,14 +53,13 @@ def millionths(value: Decimal) -> int:
     return int(CONTEXT.to_integral_value(CONTEXT.scaleb(value, 6)))
 
 
-@in_context
 def halved(times: Decimal) -> Decimal:
     """Return 2 ** -times, for any `times` of 0 or more.
 
     >>> halved(Decimal(0)), halved(Decimal(3)).quantize(Decimal("0.000001"))
     (Decimal('1'), Decimal('0.125000'))
     """
-    return (-times * LN_2).exp() if times else ONE
+    return CONTEXT.exp(CONTEXT.multiply(CONTEXT.minus(times), LN_2)) if times else ONE
 
 
 @in_context

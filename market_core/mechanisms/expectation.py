@@ -7,7 +7,6 @@ new name, and pays for it by bidding as a newcomer again and again; `benchmarks/
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import lru_cache
 
 from market_core.mechanisms import scoring
 from market_core.mechanisms.distributions import ONE, in_context, millionths, ratio
@@ -62,7 +61,6 @@ class Bidder:
     vouched: bool = False
 
 
-@in_context
 def predicted(
     bidder: Bidder,
     now: int,
@@ -74,7 +72,8 @@ def predicted(
 ) -> Prediction:
     """Return what to expect of a bidder on work that needs `capabilities`; of several, the worst by each measure.
 
-    A newcomer is expected to be at best the 20th percentile of the prior, so that a new name is worth little.
+    A newcomer is expected to be at best the 20th percentile of the prior, so that a new name is worth little; a new
+    id of a known owner to be no better than what the owner's ids did so far, so that it is worth nothing.
     `priors`: by capability, USUAL where it has none. `viewer`: the buyer's owner, whose own outcomes count in full.
 
     `explore` (micro-credits): the bonus is explore / (1 + evidence), rounded half-even: all of it for an owner
@@ -89,20 +88,57 @@ def predicted(
     >>> predicted(Bidder(Record(), [Record()]), now=0).expected.success
     668740
     """
+    return predicted_by(benchmark(capabilities, priors), bidder, now, explore, rules, viewer)
+
+
+@dataclass(frozen=True, slots=True)
+class Benchmark:
+    """What is believed of the providers of some capabilities, before any record: the same for all bidders.
+
+    `asked`: the capabilities with their priors; `typical`: the mean provider; `newcomer`: at best so is a new one.
+    """
+
+    asked: Sequence[tuple[str | None, Prior]]
+    typical: Means
+    newcomer: Means
+
+
+def benchmark(capabilities: Sequence[str] = (), priors: Mapping[str, Prior] | None = None) -> Benchmark:
+    """Return what `predicted` compares every bidder with: worked out once for many bidders."""
     known = priors or {}
     names: Sequence[str | None] = capabilities or (None,)
     asked = [(name, USUAL if name is None else known.get(name, USUAL)) for name in names]
+    return Benchmark(
+        asked,
+        _worst([means(Record(), 0, None, prior) for _, prior in asked]),
+        _worst([percentile(prior, NEWCOMER_PERCENTILE) for _, prior in asked]),
+    )
+
+
+@in_context
+def predicted_by(
+    known: Benchmark,
+    bidder: Bidder,
+    now: int,
+    explore: int = 0,
+    rules: Rules = RULES,
+    viewer: str | None = None,
+) -> Prediction:
+    """Return `predicted` for one of many bidders."""
+    asked = known.asked
     newcomer = evidence(bidder.owner, now, None, rules, viewer) < NEWCOMER_OUTCOMES
     own = [means(bidder.record, now, name, prior, rules, viewer) for name, prior in asked]
     if newcomer:
-        own += [percentile(prior, NEWCOMER_PERCENTILE) for _, prior in asked]
-    typical = _worst([_typical(prior) for _, prior in asked])
+        own.append(known.newcomer)
+    if bidder.record.overall.totals.weight < NEWCOMER_OUTCOMES:
+        family = [record for record in bidder.owner if record.overall.totals != bidder.record.overall.totals]
+        own += [means(record, now, name, prior, rules, viewer) for record in family for name, prior in asked]
     bonus = 0
     if explore and bidder.vouched:
         least = min(evidence(bidder.owner, now, name, rules, viewer) for name, _ in asked)
         if least < NEWCOMER_OUTCOMES:
             bonus = millionths(ratio(Decimal(explore), (ONE + least) * MICRO))
-    return Prediction(_worst(own), typical, bonus, newcomer)
+    return Prediction(_worst(own), known.typical, bonus, newcomer)
 
 
 def expected_score(claim: Claim, terms: Terms, prediction: Prediction) -> int:
@@ -122,11 +158,6 @@ def expected_score(claim: Claim, terms: Terms, prediction: Prediction) -> int:
     return max(score - prediction.bonus, min(score, _score(claim, terms, prediction.typical)))
 
 
-@lru_cache(maxsize=256)
-def _typical(prior: Prior) -> Means:
-    return means(Record(), 0, None, prior)
-
-
 def _score(claim: Claim, terms: Terms, means: Means) -> int:
     return scoring.score(
         claim.cost,
@@ -139,6 +170,8 @@ def _score(claim: Claim, terms: Terms, means: Means) -> int:
 
 
 def _worst(several: Sequence[Means]) -> Means:
+    if len(several) == 1:
+        return several[0]
     return Means(
         min(one.success for one in several),
         max(one.time_ratio for one in several),

@@ -6,7 +6,10 @@ What weighs how much is decided here; what is believed because of it, in `reliab
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import NamedTuple
+from functools import lru_cache
+from typing import Annotated, NamedTuple
+
+from pydantic import Field
 
 from market_core.mechanisms.distributions import ONE, ZERO, halved, in_context, ratio
 from market_core.values import MICRO
@@ -78,10 +81,19 @@ class Sums(NamedTuple):
         """Return all sums times `factor`, those of times and qualities also times `measures`."""
         if factor == measures == ONE:
             return self
-        both = factor * measures
-        counts, measured, calls = self[:2], self[2:8], self[8:]
+        both = factor if measures == ONE else factor * measures
+        w, s, t, lt, lts, r, q, qs, c, b = self  # written out: this is what an award by record does most
         return Sums(
-            *(x * factor for x in counts), *(x * both for x in measured), *(x * factor for x in calls)
+            w * factor,
+            s * factor,
+            t * both,
+            lt * both,
+            lts * both,
+            r * both,
+            q * both,
+            qs * both,
+            c * factor,
+            b * factor,
         )
 
     def plus(self, other: "Sums") -> "Sums":
@@ -115,7 +127,7 @@ class Tally:
 
     `age` counts half-lives, by time and by outcomes, and `worn` those by outcomes alone. `totals` has each
     buyer's share, cut to the cap when its latest outcome came in and forgotten since then like everything else.
-    Counts are plain, and never forgotten.
+    Counts are plain, and never forgotten. `seen` remembers what `weighed` made of `totals` for a viewer.
     """
 
     awards: int = 0
@@ -126,17 +138,35 @@ class Tally:
     worn: Decimal = ZERO
     totals: Sums = NOTHING
     shares: Mapping[str, Share] = field(default_factory=dict)
+    seen: Annotated[dict[tuple[str, Rules], Sums], Field(exclude=True)] = field(
+        default_factory=dict, init=False, compare=False, repr=False
+    )
 
     @in_context
     def weighed(self, now: int, rules: Rules, viewer: str | None = None) -> Sums:
         """Return the sums at `now`; those of the owner `viewer` are not capped, for nobody deceives itself."""
         if self.at is None:
             return NOTHING
-        totals, own = self.totals, None if viewer is None else self.shares.get(viewer)
-        if own is not None:
-            sums = self._left(own, ZERO, rules)
-            totals = totals.plus(sums).minus(sums.times(_capped(own.sums, rules)))
-        return totals.times(halved(_half_lives(now - self.at, rules)))
+        return self._totals(viewer, rules).times(_kept(now - self.at, rules.half_life))
+
+    @in_context
+    def weight(self, now: int, rules: Rules, viewer: str | None = None) -> Decimal:
+        """Return `weighed(...).weight` by itself."""
+        if self.at is None:
+            return ZERO
+        return self._totals(viewer, rules).weight * _kept(now - self.at, rules.half_life)
+
+    def _totals(self, viewer: str | None, rules: Rules) -> Sums:
+        """Return the sums at `at`. They are worked out once for a viewer: they stay until the next outcome."""
+        own = None if viewer is None else self.shares.get(viewer)
+        if viewer is None or own is None or own.sums.weight <= rules.buyer_cap:
+            return self.totals
+        key = viewer, rules
+        if key not in self.seen:
+            faster = _worn_by(self.worn - own.worn, rules)
+            above_the_cap = own.sums.times(ONE - _capped(own.sums, rules))
+            self.seen[key] = self.totals.plus(above_the_cap.times(halved(self.age - own.age), faster))
+        return self.seen[key]
 
     def after(self, outcome: Outcome, observed: Sums, rules: Rules) -> "Tally":
         """Return the tally with one more outcome, as `_observed`; a late one weighs what it would have kept."""
@@ -222,7 +252,7 @@ def evidence(
     """
     tallies = [record.tally(capability) for record in records]
     if len(tallies) == 1:
-        return tallies[0].weighed(now, rules, viewer).weight
+        return tallies[0].weight(now, rules, viewer)
     by_buyer: dict[str, Decimal] = {}
     for tally in tallies:
         if tally.at is not None:
@@ -259,6 +289,12 @@ def _awarded(tally: Tally) -> Tally:
     return replace(tally, awards=tally.awards + 1)
 
 
+@lru_cache(maxsize=4096)  # an agent's records mostly end with the same outcome
+def _kept(seconds: int, half_life: int) -> Decimal:
+    """Return what is left of a weight after `seconds`; a clock that went back forgets nothing."""
+    return halved(ratio(Decimal(max(seconds, 0)), Decimal(half_life)))
+
+
 def _half_lives(seconds: int, rules: Rules) -> Decimal:
     """Return how many half-lives `seconds` are; a clock that went back forgets nothing."""
     return ratio(Decimal(max(seconds, 0)), Decimal(rules.half_life))
@@ -271,8 +307,13 @@ def _outcomes(weight: Decimal, rules: Rules) -> Decimal:
 
 def _worn(sums: Sums, wear: Decimal, rules: Rules) -> Sums:
     """Return what `wear` half-lives by outcomes leave; times and qualities have shorter ones."""
+    return sums.times(halved(wear), _worn_by(wear, rules))
+
+
+def _worn_by(wear: Decimal, rules: Rules) -> Decimal:
+    """Return what `wear` half-lives by outcomes leave of times and qualities beside what they leave of everything."""
     faster = ratio(Decimal(rules.half_life_outcomes), Decimal(rules.half_life_measures))
-    return sums.times(halved(wear), halved(wear * (faster - 1)))
+    return halved(wear * (faster - 1))
 
 
 def _capped(sums: Sums, rules: Rules) -> Decimal:

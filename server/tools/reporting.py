@@ -7,9 +7,9 @@ from market_core.auction import Auction
 from market_core.commands import ReportOutcome
 from market_core.events import OutcomeDisputed, OutcomeReported, OutcomeSettled, WorkDelivered
 from market_core.facts import Facts
-from market_core.handle import agent_stream, auction_stream
+from market_core.handle import agent_stream, auction_stream, next_after
 from market_core.observation import see_agent
-from market_core.outcomes import next_after, state_of
+from market_core.outcomes import state_of
 from market_core.values import plain, shown, total
 from server.service import After
 from server.tools import answers
@@ -34,7 +34,7 @@ def report_outcome(ask: ReportOutcome, after: After) -> tuple[BaseModel, str]:
     record = see_agent(event.provider, agent).record
     outcome = auction.outcomes.get(event.provider)
     failed = isinstance(event, OutcomeReported | OutcomeSettled) and not event.success
-    following = next_after(auction, event.provider, Facts(after.now)) if failed else ()
+    following = next_after(after.states, auction, event.provider, Facts(after.now)) if failed else ()
     made = answers.OutcomeRecorded(
         auction_id=ask.auction_id,
         provider=event.provider,

@@ -19,6 +19,7 @@ from market_core.handle import (
     based,
     capacity,
     rests_on,
+    together_based,
 )
 from market_core.mechanisms.bundles import BundleProblem
 from market_core.mechanisms.procurement import Unsolved
@@ -163,8 +164,8 @@ async def see_together(
         known = set(whose(states, now)) <= {name.partition("/")[2] for name in states}
         if not all(auction.created for auction in found) or not known:
             return view(found, {}, now)
-        scored = [based(states, auction, now) for auction in found]
-        return view(scored, capacity(states, found, now), now)
+        scored = together_based(states, found, now)
+        return view(scored, capacity(states, scored, now), now)
 
     bidders = await call.service.see(names, whose)
     records = await call.service.see(names, lambda states, now: rests_on(auctions(states), now))

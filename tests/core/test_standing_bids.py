@@ -146,6 +146,14 @@ def test_it_wins_no_more_than_its_capacity_though_it_entered_more():
     assert [bid.bidder for bid in world.see(second, "buyer").ranking] == ["bob"]
 
 
+def test_without_a_limit_it_wins_whatever_runs_already():
+    world = World()
+    stands(world, "ann", go=5)
+    for _ in range(3):
+        auction_id, _ = created(world)
+        assert world.award(auction_id).winners[0].agent == "ann"
+
+
 def test_a_bid_of_its_own_counts_whatever_its_standing_bids_would_take():
     world = World()
     stands(world, "ann", go={"cost": 5, "max_concurrent": 1})

@@ -81,8 +81,22 @@ def test_a_poor_start_is_not_hidden_by_being_new():
 
 
 def test_a_new_id_of_a_known_owner_is_no_newcomer_and_has_no_record():
-    found = prediction(NEW, owner=[NEW, record(20)])
-    assert (found.newcomer, found.expected) == (False, found.typical)
+    known = record(20)
+    found = prediction(NEW, owner=[NEW, known])
+    owner = prediction(known).expected
+    assert (found.newcomer, found.expected) == (False, replace(found.typical, time_ratio=owner.time_ratio))
+    assert owner.success > found.expected.success == found.typical.success
+
+
+def test_a_new_id_of_a_poor_owner_is_no_better_than_the_owner():
+    poor = record(2, 10, slow=2)
+    found = prediction(NEW, owner=[NEW, poor])
+    assert found.expected == prediction(poor).expected
+    # and so is one of many ids over which the owner spreads its failures
+    each = [record(0, 1) for _ in range(10)]
+    family = record(0, 10)
+    spread = prediction(each[0], owner=[family]).expected
+    assert spread.success == prediction(family).expected.success
 
 
 def test_work_that_needs_several_capabilities_is_judged_by_the_worst():
