@@ -7,7 +7,7 @@ its own bid. A viewer of "" is the public.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -32,12 +32,13 @@ from market_core.facts import Facts
 from market_core.ledger import seconds_of
 from market_core.lifecycle import AuctionStatus, check_move
 from market_core.mechanisms import reliability
+from market_core.mechanisms.expectation import is_newcomer
 from market_core.mechanisms.reliability import Estimate
 from market_core.mechanisms.solve import SetRule, Solution
 from market_core.outcomes import State, overdue_at, state_of
 from market_core.rejections import Code, Rejection
 from market_core.standing import next_clearing
-from market_core.terms import ClearingRule, PaymentRule, Policy
+from market_core.terms import ClearingRule, PaymentRule, Policy, StandingBid
 from market_core.values import MICRO, from_micros, micros, name_of, owner_of, total
 
 _MOST_PREVIEWED = 5_000
@@ -65,7 +66,10 @@ class WinnerSeen:
 
 @dataclass(frozen=True, slots=True)
 class WorkSeen:
-    """How far the work of a winner is, what it said itself, and whether another has won its work since."""
+    """How far the work of a winner is, what it said itself, and whether another has won its work since.
+
+    `change_until`, `dispute_until`: while the report on it may still be changed, and disputed.
+    """
 
     provider: str
     state: State
@@ -73,6 +77,8 @@ class WorkSeen:
     dispute: str | None
     overdue_at: datetime | None
     replaced: bool
+    change_until: datetime | None = None
+    dispute_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,19 +164,22 @@ def see_auction(auction: Auction, viewer: str, now: datetime, first: int = 0) ->
         mechanism=decided.mechanism if decided else None,
         decided_with=decided.together.auctions if decided and decided.together else (),
         basis=auction.basis if is_buyer else None,
-        work=tuple(_work(auction, agent) for agent in dict.fromkeys(w.agent for w in auction.winners)),
+        work=tuple(_work(auction, agent, now) for agent in dict.fromkeys(w.agent for w in auction.winners)),
     )
 
 
-def _work(auction: Auction, provider: str) -> WorkSeen:
-    dispute = auction.disputes.get(provider)
+def _work(auction: Auction, provider: str, now: datetime) -> WorkSeen:
+    dispute, report = auction.disputes.get(provider), auction.outcomes.get(provider)
+    state = state_of(auction, provider)
+    ends = (report.amend_until, report.dispute_until) if report and state == "reported" else (None, None)
     return WorkSeen(
         provider,
-        state_of(auction, provider),
+        state,
         auction.deliveries.get(provider),
         dispute.note if dispute else None,
         overdue_at(auction, provider),
         any(award.instead_of == provider for award in auction.further),
+        *(until if until is not None and now < until else None for until in ends),
     )
 
 
@@ -484,7 +493,11 @@ class RecordSeen:
 
 @dataclass(frozen=True, slots=True)
 class AgentSeen:
-    """An agent's card and its record; public. `running` counts the work won whose outcome is not reported."""
+    """An agent's card and its record; public but for `standing_bids`, which only the agent itself sees.
+
+    `running` counts the work won whose outcome is not reported. `newcomer` and `vouched` are its owner's: whether its
+    record is too short to count in full in scores, and whether an operator vouches for it.
+    """
 
     agent: str
     description: str
@@ -495,6 +508,9 @@ class AgentSeen:
     max_concurrent: int | None = None
     running: int = 0
     disputed: frozenset[str] = frozenset()
+    standing_bids: Mapping[str, StandingBid] = field(default_factory=dict)
+    newcomer: bool = False
+    vouched: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -514,10 +530,22 @@ def see_estimates(agent: Agent, now: datetime) -> tuple[EstimateSeen, ...]:
     return (overall, *(EstimateSeen(n, reliability.estimate(agent.record, moment, n)) for n in names))
 
 
-def see_agent(agent_id: str, agent: Agent) -> AgentSeen:
-    """Return the card and record of an agent; raise `unknown_agent` for one nobody has heard of."""
+def see_agent(
+    agent_id: str,
+    agent: Agent,
+    viewer: str = "",
+    owner: Agent | None = None,
+    now: datetime | None = None,
+    *,
+    heard_of: bool = False,
+) -> AgentSeen:
+    """Return the card and record of an agent as `viewer` may see them; raise `unknown_agent` for one nobody has heard of.
+
+    `owner`: the state of its owner; with `now` it says whether the owner is a newcomer in scores. `heard_of`: it has
+    bought, which no agent's stream tells.
+    """
     card, counted = agent.registered, agent.record.overall
-    if card is None and not counted.awards and not agent.last:
+    if card is None and not counted.awards and not agent.last and not heard_of:
         raise Rejection(Code.UNKNOWN_AGENT)
     others = [o for o in agent.last.values() if owner_of(o.buyer) != owner_of(o.provider)]
     return AgentSeen(
@@ -530,4 +558,7 @@ def see_agent(agent_id: str, agent: Agent) -> AgentSeen:
         card.max_concurrent if card else None,
         len(agent.running),
         frozenset(agent.disputed),
+        dict(card.standing_bids) if card and viewer == agent_id else {},
+        owner is not None and now is not None and is_newcomer([owner.family.record], seconds_of(now)),
+        owner is not None and owner.vouched,
     )

@@ -44,6 +44,8 @@ def said(command: ReportOutcome | SettleDispute, auction: Auction, facts: Facts)
 
 def report(command: ReportOutcome, auction: Auction, facts: Facts) -> Said:
     """Return what a report, a delivery or a dispute makes, or raise the Rejection that applies first."""
+    if auction.terms.pool:
+        raise Rejection(Code.POOL_NOT_REPORTED)
     if command.success is None:
         return _of_winner(command, auction, facts)
     check_buyer(command, auction)
@@ -116,10 +118,15 @@ def _adjustment(auction: Auction, provider: str, success: bool) -> Decimal | Non
     if not weights.settle_confidence or owner_of(provider) == owner_of(auction.terms.buyer):
         return None
     (winner,) = winners_of(auction, provider)  # there is one, as it is for one winner
-    said = bid_of(auction, winner).confidence
+    said, prices = settled_by(auction, winner)
+    return from_micros(settlement(said, success, *prices))
+
+
+def settled_by(auction: Auction, winner: Winner) -> tuple[int, tuple[int, int]]:
+    """Return the confidence that is settled (millionths), failure_price and settle_confidence (micro-credits)."""
+    said, weights = bid_of(auction, winner).confidence, auction.terms.scoring
     assert said is not None  # such an auction takes no other bid
-    prices = micros(weights.failure_price), micros(weights.settle_confidence)
-    return from_micros(settlement(micros(said), success, *prices))
+    return micros(said), (micros(weights.failure_price), micros(weights.settle_confidence))
 
 
 def _later(moment: datetime, seconds: Decimal) -> datetime:

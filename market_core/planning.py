@@ -10,11 +10,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 
+from market_core import agent as agents
+from market_core.agent import Agent
 from market_core.auction import Auction, binding
+from market_core.curves import FEWEST_OWNERS
 from market_core.mechanisms.advice import Advice, Past, advise
 from market_core.mechanisms.order_statistics import Span
 from market_core.terms import Scoring, pays_one
-from market_core.values import from_micros, half_even, micros
+from market_core.values import from_micros, half_even, micros, owner_of
 
 LEAST_TIME = 60
 """Seconds that bidding should last at least."""
@@ -32,7 +35,8 @@ class Plan:
     """`advice` from `auctions` decided before; the rest are suggestions, None where the history does not say.
 
     `closes_in`: seconds in which 9 of 10 bidding periods had their last bid. `scoring`: weights from the expected payment
-    and the usual time. `standing`: standing bids for all the capabilities. `warnings` say what is unclear.
+    and the usual time. `standing`: standing bids that would enter at once; `standing_counted`: whether their costs are
+    in the advice, which takes three owners. `warnings` say what is unclear.
     """
 
     advice: Advice
@@ -40,20 +44,47 @@ class Plan:
     closes_in: int | None
     scoring: Scoring | None
     warnings: tuple[str, ...]
+    standing_counted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A standing bid that would enter an auction now: whose, and its cost in micro-credits."""
+
+    owner: str
+    cost: int
+
+
+def standing_now(found: Sequence[Agent], capabilities: Sequence[str], buyer: str) -> list[Standing]:
+    """Return the standing bids of agents that would enter an auction of `buyer` for these capabilities now."""
+    made = []
+    for agent in found:
+        bid = agents.standing_bid(agent, capabilities)
+        if bid is None or agents.room(agent, capabilities) == 0:
+            continue
+        if not buyer or owner_of(agent.name) != owner_of(buyer):
+            made.append(Standing(owner_of(agent.name), micros(bid.cost)))
+    return made
 
 
 def plan(
     auctions: Sequence[Auction],
-    standing: int,
+    standing: Sequence[Standing],
     value: Decimal | None,
     warnings: Sequence[str],
 ) -> Plan:
-    """Return what `auctions` (oldest first, as `counts` chose them) say of the next one of their kind."""
+    """Return what `auctions` (oldest first, as `counts` chose them) and standing bids say of the next one of their kind.
+
+    With fewer owners of standing bids their costs are left out: the advice could tell what one of them asks.
+    """
     history = [_past(auction) for auction in auctions]
-    made = advise(history, None if value is None else micros(value))
+    counted = len({each.owner for each in standing}) >= FEWEST_OWNERS
+    costs = [each.cost for each in standing] if counted else []
+    made = advise(history, None if value is None else micros(value), costs, len(standing))
     if made.thin:
-        return Plan(made, standing, None, None, tuple(warnings))
-    return Plan(made, standing, _closes_in(auctions), _scoring(auctions, made), tuple(warnings))
+        return Plan(made, len(standing), None, None, tuple(warnings))
+    scoring, closes_in = _scoring(auctions, made), _closes_in(auctions)
+    return Plan(made, len(standing), closes_in, scoring, tuple(warnings), counted)
 
 
 def counts(auction: Auction, capabilities: Sequence[str]) -> bool:

@@ -33,6 +33,7 @@ class Code(StrEnum):
     OWN_AUCTION = "own_auction"
     BOTH_SIDES = "both_sides"
     POOL_DECIDES = "pool_decides"
+    POOL_NOT_REPORTED = "pool_not_reported"
     POOL_MEMBER = "pool_member"
     NOT_INVITED = "not_invited"
     OWNER_BIDS_ALREADY = "owner_bids_already"
@@ -173,8 +174,14 @@ WORDS: Mapping[Code, Words] = {
         "bid as {other}, or withdraw its bids first",
     ),
     Code.POOL_DECIDES: Words(
-        "this auction buys for a pool, and the market acts for it: it decides at {closes_at}, and nobody reports on it",
+        "this auction buys for a pool, and the market acts for it: it decides at {closes_at}",
         "inbox tells what came of it; until then a member leaves by withdrawing its demand",
+    ),
+    Code.POOL_NOT_REPORTED: Words(
+        "this auction buys for a pool: each supplier delivers to many members, so there is no one outcome to report, and no "
+        "record of it",
+        "inbox says who delivers how much to whom, to be settled among them; what should count for a track record, buy with "
+        "create_auction",
     ),
     Code.POOL_MEMBER: Words(
         "an agent of your owner had demand in this pool when it was opened, so no agent of it can supply it",
@@ -334,8 +341,8 @@ WORDS: Mapping[Code, Words] = {
     ),
     Code.BELOW_MIN_RELIABILITY: Words(
         "the auction takes only bidders whose chance of success is above {asked} with a certainty of 95 %; "
-        "your record says {low}",
-        "get_agent shows your record; outcomes of other auctions raise it",
+        "by your record it is above {low} with that certainty",
+        "get_agent shows your record (the lower end of success); good outcomes of other auctions raise it",
     ),
     Code.CONFIDENCE_REQUIRED: Words(
         "this auction settles confidence, so a bid must state it",
@@ -386,7 +393,7 @@ WORDS: Mapping[Code, Words] = {
     ),
     Code.PROVIDER_REQUIRED: Words(
         "the auction has several winners, and an outcome is about one of them: {winners}",
-        "add provider: one of them",
+        "add provider: one of them, and report on each",
     ),
     Code.NOT_A_WINNER: Words(
         "this provider did not win the auction; the winners are: {winners}", "name one of them as provider"

@@ -49,8 +49,13 @@ class Advice:
     awarded: int | None = None
 
 
-def advise(history: Sequence[Past], value: int | None = None) -> Advice:
+def advise(
+    history: Sequence[Past], value: int | None = None, standing: Sequence[int] = (), least_bidders: int = 0
+) -> Advice:
     """Return advice from `history` (oldest first); `value`: what the work is worth to the buyer, micro-credits.
+
+    `standing`: costs of bids that would enter at once; they are draws like the others, whatever rule the others were
+    asked under. `least_bidders`: how many bids there will be at least. Neither makes a short history longer.
 
     Costs asked under second_price are taken as they are: asking one's cost is best there. Costs asked under
     pay_as_bid contain a margin. The costs of one rule are used, those of second_price where there are enough.
@@ -75,6 +80,7 @@ def advise(history: Sequence[Past], value: int | None = None) -> Advice:
     if asked is None:
         return Advice(len(history), _bids(counts), thin=True)
     rule, pool = asked
+    pool = Pool(sorted((*pool.costs, *standing)), _at_least(least_bidders, pool.sizes))
     pay_as_bid, second_price = _payments(pool, rule)
     if value is None:
         most = second_price.high if second_price else None
@@ -85,12 +91,22 @@ def advise(history: Sequence[Past], value: int | None = None) -> Advice:
         _bids(counts),
         thin=False,
         asked_under=rule,
-        bidders=_bidders(counts),
+        bidders=_bidders(_at_least(least_bidders, counts)),
         pay_as_bid=pay_as_bid,
         second_price=second_price,
         max_price=most,
-        awarded=None if most is None else _millionths(1 - pool.lowest_above(most, counts)),
+        awarded=None
+        if most is None
+        else _millionths(1 - pool.lowest_above(most, _at_least(least_bidders, counts))),
     )
+
+
+def _at_least(least: int, sizes: Mapping[int, int]) -> Counter[int]:
+    """Return how often there were so many bids, had there been at least so many."""
+    made = Counter[int]()
+    for size, often in sizes.items():
+        made[max(size, least)] += often
+    return made
 
 
 def _asked(history: Sequence[Past]) -> tuple[Rule, Pool] | None:

@@ -126,7 +126,7 @@ def predicted_by(
 ) -> Prediction:
     """Return `predicted` for one of many bidders."""
     asked = known.asked
-    newcomer = evidence(bidder.owner, now, None, rules, viewer) < NEWCOMER_OUTCOMES
+    newcomer = is_newcomer(bidder.owner, now, rules, viewer)
     own = [means(bidder.record, now, name, prior, rules, viewer) for name, prior in asked]
     if newcomer:
         own.append(known.newcomer)
@@ -139,6 +139,11 @@ def predicted_by(
         if least < NEWCOMER_OUTCOMES:
             bonus = millionths(ratio(Decimal(explore), (ONE + least) * MICRO))
     return Prediction(_worst(own), known.typical, bonus, newcomer)
+
+
+def is_newcomer(owner: Sequence[Record], now: int, rules: Rules = RULES, viewer: str | None = None) -> bool:
+    """Return whether an owner, by the records of all its ids, has less evidence than NEWCOMER_OUTCOMES."""
+    return evidence(owner, now, None, rules, viewer) < NEWCOMER_OUTCOMES
 
 
 def expected_score(claim: Claim, terms: Terms, prediction: Prediction) -> int:

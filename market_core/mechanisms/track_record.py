@@ -22,16 +22,18 @@ class Rules:
     `half_life` (seconds) and `half_life_outcomes` (in outcomes of full weight): an outcome's weight is halved
     by each of them, so that a record follows a provider that changes, however often it is asked.
     `half_life_measures` (in outcomes, at most as many): the same for times and qualities, of which each outcome says
-    more; whoever begins to promise too much is found out the sooner.
+    more; so short that who begins to promise too much gains nothing by it before it is found out.
     `full_payment` (micro-credits): an outcome weighs payment / full_payment, at most 1.
-    `buyer_cap`: one buyer's outcomes together weigh at most that many full ones, in each record.
+    `buyer_cap`: one buyer's outcomes together weigh at most that many full ones, in each record; its times and
+    qualities, of which less is remembered, at most `buyer_cap_measures`.
     """
 
     half_life: int = 90 * 24 * 3600
     half_life_outcomes: int = 100
-    half_life_measures: int = 20
+    half_life_measures: int = 5
     full_payment: int = MICRO
     buyer_cap: int = 3
+    buyer_cap_measures: int = 1
 
 
 RULES = Rules()
@@ -159,12 +161,12 @@ class Tally:
     def _totals(self, viewer: str | None, rules: Rules) -> Sums:
         """Return the sums at `at`. They are worked out once for a viewer: they stay until the next outcome."""
         own = None if viewer is None else self.shares.get(viewer)
-        if viewer is None or own is None or own.sums.weight <= rules.buyer_cap:
+        if viewer is None or own is None or _cuts(own.sums, rules) == (ONE, ONE):
             return self.totals
         key = viewer, rules
         if key not in self.seen:
             faster = _worn_by(self.worn - own.worn, rules)
-            above_the_cap = own.sums.times(ONE - _capped(own.sums, rules))
+            above_the_cap = own.sums.minus(own.sums.times(*_cuts(own.sums, rules)))
             self.seen[key] = self.totals.plus(above_the_cap.times(halved(self.age - own.age), faster))
         return self.seen[key]
 
@@ -175,9 +177,9 @@ class Tally:
         passed = ZERO if self.at is None else _half_lives(at - self.at, rules)
         old = self.shares.get(outcome.buyer_owner, Share(self.age, self.worn, NOTHING))
         before = self._left(old, passed, rules)
-        counted = before.times(_capped(old.sums, rules))
+        counted = before.times(*_cuts(old.sums, rules))
         sums = _worn(before, _outcomes(new.weight, rules), rules).plus(new)
-        counts = sums.times(_capped(sums, rules))
+        counts = sums.times(*_cuts(sums, rules))
         # The others forget by what is really new: a capped buyer that reports on cannot wear them out.
         wear = _outcomes(max(counts.weight - counted.weight, ZERO), rules)
         age, worn = self.age + passed + wear, self.worn + wear
@@ -316,7 +318,11 @@ def _worn_by(wear: Decimal, rules: Rules) -> Decimal:
     return halved(wear * (faster - 1))
 
 
-def _capped(sums: Sums, rules: Rules) -> Decimal:
-    """Return the part of one buyer's sums that counts."""
-    cap = Decimal(rules.buyer_cap)
-    return ratio(cap, sums.weight) if sums.weight > cap else ONE
+def _cuts(sums: Sums, rules: Rules) -> tuple[Decimal, Decimal]:
+    """Return the part of one buyer's sums that counts, and of its times and qualities beside that."""
+    part = _part(sums.weight, rules.buyer_cap)
+    return part, _part(max(sums.timed, sums.rated) * part, rules.buyer_cap_measures)
+
+
+def _part(weight: Decimal, cap: int) -> Decimal:
+    return ratio(Decimal(cap), weight) if weight > cap else ONE

@@ -142,6 +142,7 @@ class BidResults(Part):
     bid_ids: list[str]
     refusals: list[RefusedRow]
     next: Object
+    least_payments: Object | None = None
 
 
 class Withdrawn(Part):
@@ -244,6 +245,7 @@ class Plan(Part):
     bids: int
     thin: bool
     standing_bids: int
+    asked_under: str | None = None
     bidders: list[float] | None = None
     payments: list[Object] | None = None
     max_price: Number | None = None
@@ -272,6 +274,7 @@ class OutcomeRow(Part):
     actual_time: Number | None = None
     promised_quality: Number | None = None
     quality: Number | None = None
+    state: str | None = None
 
 
 class OutcomeRecorded(Part):
@@ -284,6 +287,8 @@ class OutcomeRecorded(Part):
     estimated_time: Number | None = None
     actual_time: Number | None = None
     until: Moment | None = None
+    adjustment: Number | None = None
+    final_payment: Number | None = None
     comes_next: list[str] | None = None
     record: Record
 
@@ -441,7 +446,7 @@ class AgentRow(Part):
 
 
 class AgentSeen(Part):
-    """An agent's card and record, or the list of agents."""
+    """An agent's card and record, or the list of agents. `as_buyer`: how many awards it gave, and reported on."""
 
     agent: str | None = None
     description: str | None = None
@@ -449,7 +454,11 @@ class AgentSeen(Part):
     attributes: Object | None = None
     max_concurrent: int | None = None
     running: int | None = None
+    standing_bids: Object | None = None
+    newcomer: bool | None = None
+    vouched: bool | None = None
     record: Record | None = None
+    as_buyer: Object | None = None
     last_outcomes: list[OutcomeRow] | None = None
     agents: list[AgentRow] | None = None
     total: int | None = None

@@ -100,6 +100,11 @@ def _outcome_row(outcome: OutcomeReported, work: WorkSeen) -> dict[str, object]:
     if outcome.adjustment is not None and work.state not in ("disputed", "void"):
         told["adjustment"] = outcome.adjustment
         told["final_payment"] = total((outcome.payment, outcome.adjustment))
+    told |= {
+        name: shown(until)
+        for name, until in (("change_until", work.change_until), ("dispute_until", work.dispute_until))
+        if until is not None
+    }
     return {name: numbers(value) for name, value in told.items() if value not in (None, "")}
 
 
@@ -286,6 +291,7 @@ def _outcome_text(outcome: OutcomeReported, work: WorkSeen) -> str:
         final = total((outcome.payment, outcome.adjustment))
         told.append(
             f"payment {plain(outcome.payment)} adjusted by {plain(outcome.adjustment)} to {plain(final)}"
+            + (f": {outcome.provider} owes it" if final < 0 else "")
         )
     text = ", ".join(told)
     if outcome.reference:
@@ -296,6 +302,24 @@ def _outcome_text(outcome: OutcomeReported, work: WorkSeen) -> str:
     if work.dispute:
         text += f"\nwhy, in the provider's words:\n{answers.quoted(work.dispute)}"
     return text
+
+
+def _about_outcomes(seen: AuctionSeen, viewer: str, *, buyer: bool) -> str:
+    """Return what a viewer can do about a report, empty for nothing or where something else comes first."""
+    disputed = [work.provider for work in seen.work if work.state == "disputed"]
+    if viewer in disputed:
+        return "report_outcome with dispute: false accepts the report as it stands; else the operator settles it."
+    if buyer and disputed:
+        again = next(
+            (work.provider for work in seen.work if work.provider in disputed and not work.replaced), ""
+        )
+        failed = any(o.provider == again and not o.success for o in seen.outcomes)
+        other = f" award with instead_of {again}, if somebody else is to do it meanwhile." if failed else ""
+        return f"report_outcome again for {some(disputed)} if the report was wrong; else the operator settles it.{other}"
+    own = next((work for work in seen.work if work.provider == viewer), None)
+    if own is not None and own.dispute_until is not None:
+        return f"nothing if the report is right; report_outcome with dispute: true, until {shown(own.dispute_until)}, if not."
+    return ""
 
 
 def _next(made: answers.AuctionSeen, seen: AuctionSeen, viewer: str) -> str:
@@ -309,6 +333,8 @@ def _next(made: answers.AuctionSeen, seen: AuctionSeen, viewer: str) -> str:
             return "submit_bid to take part or to change your bid."
         case "closed":
             return "preview_award to look, award to decide." if buyer else "wait for the award; inbox tells."
+        case "awarded" if done := _about_outcomes(seen, viewer, buyer=buyer):
+            return done
         case "awarded":
             providers = {winner.agent for winner in seen.winners}
             reported = {outcome.provider for outcome in seen.outcomes}
@@ -321,5 +347,5 @@ def _next(made: answers.AuctionSeen, seen: AuctionSeen, viewer: str) -> str:
             if viewer in providers - reported:
                 return DELIVER
             if reported:
-                return "nothing; this is done."
+                return "nothing; this is done." if reported >= providers else "inbox tells how the rest goes."
     return "list_auctions shows others."

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from market_core.auction import Auction
 from market_core.awards import final_ranking
 from market_core.events import AuctionAwarded, Winner
-from market_core.outcomes import as_decided
-from market_core.terms import NO_CONSTRAINTS
-from market_core.values import auction_of, plain, total
+from market_core.mechanisms.confidence import least_payment, most_payment
+from market_core.outcomes import as_decided, settled_by
+from market_core.terms import NO_CONSTRAINTS, Scoring
+from market_core.values import auction_of, from_micros, micros, plain, total
 from server.tools import answers
 
 MOST_LOTS = 20
@@ -174,7 +175,7 @@ def explain(auction: Auction) -> str:
     if decided.together is not None:
         return _why_here(auction)
     winner = decided.winners[0]
-    scored = winner.score != winner.cost
+    scored = winner.score != winner.cost or auction.terms.scoring != Scoring()
     own = (
         f"score {plain(winner.score)} at a cost of {plain(winner.cost)}"
         if scored
@@ -182,7 +183,9 @@ def explain(auction: Auction) -> str:
     )
     if auction.terms.schedule is not None:
         return f"dutch: it was the first to take the offer, which stood at {plain(winner.payment)}."
-    why = [f"It has the lowest {'score' if scored else 'cost'} of {decided.eligible} bids: {own}."]
+    why = [
+        f"It has the lowest {'score' if scored else 'cost'} of {answers.count(decided.eligible, 'bid')}: {own}."
+    ]
     if decided.runner_up_score is None:
         why = [f"It was the only bid that counted: {own}."]
     elif decided.runner_up_score == winner.score:
@@ -192,9 +195,23 @@ def explain(auction: Auction) -> str:
             f"The runner-up's score is {plain(decided.runner_up_score)}, {plain(total((decided.runner_up_score, -winner.score)))} more."
         )
     why.append(_payment_reason(auction))
-    if auction.basis is not None:
+    if auction.terms.scoring.settle_confidence:
+        why.append(_moves(auction, winner))
+    if auction.terms.scoring.use_track_record:
         why.append(_BY_RECORD)
     return " ".join(why)
+
+
+def _moves(auction: Auction, winner: Winner) -> str:
+    """Return what the payment becomes by the outcome, where confidence is settled."""
+    said, prices = settled_by(auction, winner)
+    paid = micros(winner.payment)
+    most, least = most_payment(paid, said, *prices), least_payment(paid, said, *prices)
+    owes = f": {winner.agent} then owes you" if least < 0 else ""
+    return (
+        f"The outcome moves the payment, by the confidence {plain(from_micros(said))}: to {plain(from_micros(most))} after a "
+        f"success, to {plain(from_micros(least))} after a failure{owes}; without a report it stays."
+    )
 
 
 _BY_RECORD = "Scores go by what each bidder's track record predicts; the ranking shows the numbers used."
@@ -206,7 +223,8 @@ def _why_here(auction: Auction) -> str:
     assert decided is not None  # asked only of awarded auctions
     assert decided.together is not None
     winner, best = decided.winners[0], decided.runner_up_score
-    text = f"It was decided together with {len(decided.together.auctions) - 1} others, within what each provider takes at a time."
+    others = answers.count(len(decided.together.auctions) - 1, "other auction")
+    text = f"It was decided together with {others}, within what each provider takes at a time."
     if best is not None and best < winner.score:
         text += f" A bid with the lower score {plain(best)} did not win: its bidder is of more use elsewhere, or at its limit."
     elif best is not None:

@@ -17,7 +17,7 @@ from market_core.mechanisms.confidence import least_payment
 from market_core.observation import see_agent
 from market_core.rejections import Rejection
 from market_core.terms import Model
-from market_core.values import from_micros, micros, plain, shown
+from market_core.values import auction_of, from_micros, micros, plain, shown
 from server.ports import Query
 from server.projection import epoch
 from server.service import After, Answer, Outcome, once
@@ -161,6 +161,13 @@ def _least(bid: BidSubmitted, auction: Auction) -> Decimal | None:
     return from_micros(least_payment(micros(bid.cost), micros(bid.confidence), *prices))
 
 
+def _least_of(after: After) -> Decimal | None:
+    bid = _bid(after)
+    auction = after.states[auction_stream(auction_of(bid.bid_id))]
+    assert isinstance(auction, Auction)  # by its stream's name
+    return _least(bid, auction)
+
+
 def _bid(after: After) -> BidSubmitted:
     """Return the event that a bid has made."""
     (event, *_) = next(iter(after.decision.events.values()))  # a taken offer is the taker's work, too
@@ -245,17 +252,26 @@ def _results(outcomes: list[Outcome]) -> Answer:
         if isinstance(outcome, Rejection)
     ]
     ids = ["" if isinstance(outcome, Rejection) else _bid(outcome).bid_id for outcome in outcomes]
+    least = {
+        str(index): amount
+        for index, outcome in enumerate(outcomes)
+        if not isinstance(outcome, Rejection) and (amount := _least_of(outcome)) is not None
+    }
     made = answers.BidResults(
         accepted=len(ids) - len(refusals),
         refused=len(refusals),
         bid_ids=ids,
         refusals=refusals,
         next={outcome.code.value: outcome.next for outcome in outcomes if isinstance(outcome, Rejection)},
+        least_payments={index: answers.number(amount) for index, amount in least.items()} or None,
     )
-    text = f"{made.accepted} of {answers.count(len(ids), 'bid')} stand."
+    text = f"{made.accepted} of {answers.count(len(ids), 'bid')} stand{'s' if made.accepted == 1 else ''}."
     if made.accepted:
         placed = [(str(index), bid_id) for index, bid_id in enumerate(ids) if bid_id]
         text += f"\n{answers.columns(['index', 'bid_id'], placed)}"
+    if least:
+        owed = ((index, plain(amount)) for index, amount in least.items())
+        text += f"\nWhat is left to you at least, if you win and fail (credits; below 0 you owe it):\n{answers.columns(['index', 'least_payment'], owed)}"
     if refusals:
         rows = ([r.index, r.code, r.message] for r in refusals[:20])
         text += f"\nRefused{'' if len(refusals) <= 20 else ', the first 20'}:\n{answers.table(['index', 'code', 'why'], rows)}"

@@ -67,7 +67,7 @@ _NEWS: dict[str, tuple[str, str]] = {
     ),
     "outcome_reported": (
         "the buyer reported how your work went",
-        "get_auction shows the report; report_outcome with dispute: true if it is wrong",
+        "get_auction shows the report, and until when you can dispute it: report_outcome with dispute: true if it is wrong",
     ),
     "work_delivered": ("a provider says that your work is done", "look at it, then report_outcome"),
     "work_overdue": (
@@ -252,15 +252,17 @@ def _news(posted: Sequence[Posted], agent: str, *, newest: bool) -> tuple[list[a
     """Return notices as news, each thing told once, and the position to go on from if there is more.
 
     Of several of one kind about one thing the newest stands, except where each has amounts of its own; who
-    won need not hear of the award again, nor a pool's member that it could supply it. The newest rows, or else the oldest.
+    won need not hear of the award again, nor a pool's member that it could supply it, nor who has a bid in it of an auction. The newest rows, or else the oldest.
     """
     last = {_same(item): item for item in posted}
     pooled = {item.notice.ref for item in posted if item.notice.kind == "demand_pooled"}
+    entered = {item.notice.ref for item in posted if item.notice.kind == "standing_bid_entered"}
     told = [
         item
         for item in sorted(last.values(), key=lambda item: item.position)
         if not (item.notice.kind == "auction_awarded" and agent in json.loads(item.notice.body)["winners"])
         and not (item.notice.kind == "pool_opened" and item.notice.ref in pooled)
+        and not (item.notice.kind == "auction_created" and item.notice.ref in entered)
     ]
     more = len(told) > _ROWS or len(posted) == _NOTICES
     told = told[-_ROWS:] if newest else told[:_ROWS]

@@ -7,12 +7,14 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
+from market_core.agent import Agent
 from market_core.auction import Auction
 from market_core.capability import Capability
-from market_core.handle import States, auction_stream, capability_stream
+from market_core.entering import MOST_STANDING
+from market_core.handle import States, agent_stream, auction_stream, capability_stream
 from market_core.mechanisms.advice import LEAST_AUCTIONS, LEAST_BIDS, MOST_BIDS
 from market_core.mechanisms.order_statistics import Span
-from market_core.planning import MOST_AUCTIONS, Plan, amount, counts, plan, unclear
+from market_core.planning import MOST_AUCTIONS, Plan, amount, counts, plan, standing_now, unclear
 from market_core.terms import Model, Names
 from market_core.values import Duration, LongText, Money, PositiveMoney, from_micros, plain
 from server.ports import Query
@@ -45,16 +47,16 @@ async def plan_auction(ask: PlanAuction, call: Call) -> tuple[BaseModel, str]:
     )
     warnings += await _without_providers(asked, call)
     streams = [auction_stream(name) for name in await _latest(asked, call)]
-    known = [capability_stream(name) for name in asked]
+    standing = await _standing(asked, call)
 
     def view(states: States, _now: datetime) -> Plan:
         auctions = [state for name in streams if isinstance(state := states[name], Auction)]
-        sets = [state.standing for name in known if isinstance(state := states[name], Capability)]
-        standing = len(set.intersection(*sets)) if sets else 0
-        return plan([each for each in auctions if counts(each, asked)], standing, ask.value, warnings)
+        able = [state for name in standing if isinstance(state := states[name], Agent)]
+        bids = standing_now(able, asked, ask.agent)
+        return plan([each for each in auctions if counts(each, asked)], bids, ask.value, warnings)
 
-    made = await call.service.see([*streams, *known], view)
-    return _answer(made, ask), _text(made, asked)
+    made = await call.service.see([*streams, *standing], view)
+    return _answer(made, ask), _text(made, asked, given=ask.closes_in is not None)
 
 
 async def _latest(asked: Sequence[str], call: Call) -> list[str]:
@@ -69,6 +71,17 @@ async def _latest(asked: Sequence[str], call: Call) -> list[str]:
             found.append(row.summary.id)
             bids += row.children
     return found[::-1]
+
+
+async def _standing(asked: Sequence[str], call: Call) -> list[str]:
+    """Return the streams of the agents with a standing bid for each of the capabilities."""
+    known = [capability_stream(name) for name in asked]
+
+    def view(states: States, _now: datetime) -> list[str]:
+        sets = [state.standing for name in known if isinstance(state := states[name], Capability)]
+        return sorted(set.intersection(*sets))[:MOST_STANDING] if sets else []
+
+    return [agent_stream(name) for name in await call.service.see(known, view)]
 
 
 async def _without_providers(asked: Sequence[str], call: Call) -> list[str]:
@@ -88,6 +101,7 @@ def _answer(made: Plan, ask: PlanAuction) -> answers.Plan:
         bids=advice.bids,
         thin=advice.thin,
         standing_bids=made.standing,
+        asked_under=advice.asked_under,
         bidders=_numbers(advice.bidders),
         payments=[
             {"payment_rule": rule, "expected": numbers(list(amount(span)))} for rule, span in rules if span
@@ -105,19 +119,25 @@ def _numbers(span: Span | None) -> list[float] | None:
     return None if span is None else [round(float(span.mean), 2), span.low, span.high]
 
 
-def _text(made: Plan, asked: Sequence[str]) -> str:
+def _text(made: Plan, asked: Sequence[str], *, given: bool) -> str:
+    """Return advice as a text; `given`: the buyer has a deadline already."""
     advice = made.advice
     what = ", ".join(asked) or "tasks that ask for no capability"
-    first = f"From {answers.count(advice.auctions, 'decided auction')} for {what}, with {advice.bids} bids."
+    first = f"From {answers.count(advice.auctions, 'decided auction')} for {what}, with {answers.count(advice.bids, 'bid')}."
     if advice.thin:
         first += f" Too little to advise: it takes {LEAST_AUCTIONS} under one rule, with {LEAST_BIDS} bids."
+    elif advice.asked_under == "second_price":
+        first += " Costs as asked under second_price, where the true cost is best."
+    else:
+        first += " Costs as asked under pay_as_bid, which have a margin in them."
     lines = [first]
-    lines.append(f"Standing bids that would enter at once, if they fit: {made.standing}.")
+    counted = " Their costs count in this, and that they bid." if made.standing_counted else ""
+    lines.append(f"Standing bids that would enter at once, if they fit: {made.standing}.{counted}")
     if advice.bidders:
         mean, low, high = _numbers(advice.bidders) or (0, 0, 0)
         lines.append(f"Bidders to expect: {mean:g} ({low:g} to {high:g}, in 9 of 10 auctions).")
     lines += _payments(made)
-    if made.closes_in:
+    if made.closes_in and not given:
         lines.append(
             f"closes_in: {made.closes_in} seconds; by then 9 of 10 such auctions had their last bid."
         )
@@ -125,7 +145,12 @@ def _text(made: Plan, asked: Sequence[str]) -> str:
         lines.append(_scoring_text(made))
     if made.warnings:
         lines.append("Unclear:\n" + "\n".join(f"- {warning}" for warning in made.warnings))
-    return "\n".join(lines) + "\nNext: create_auction, with what you take over of this."
+    then = "create_auction, with what you take over of this."
+    if advice.thin:
+        then = (
+            "create_auction with the max_price that the work is worth to you; its bids are the first history."
+        )
+    return "\n".join(lines) + f"\nNext: {then}"
 
 
 def _payments(made: Plan) -> list[str]:
@@ -137,7 +162,7 @@ def _payments(made: Plan) -> list[str]:
     if advice.max_price is not None and advice.awarded is not None:
         chance = round(100 * from_micros(advice.awarded))
         lines.append(
-            f"max_price: {plain(from_micros(advice.max_price))}; with it the work is sold with {chance} %."
+            f"max_price: {plain(from_micros(advice.max_price))} credits; the chance that somebody asks no more is {chance} %."
         )
     return lines
 

@@ -25,7 +25,7 @@ from market_core.observation import (
 )
 from market_core.rejections import Code, Rejection
 from market_core.terms import Model
-from market_core.values import Name, ObjectId
+from market_core.values import Name, ObjectId, owner_of
 from server.asking import looked_at
 from server.ports import Found, Page, Query
 from server.projection import epoch, moment_of
@@ -260,23 +260,39 @@ async def get_agent(ask: GetAgent, call: Call) -> tuple[BaseModel, str]:
     """Show an agent's card (what it says it can do) and its track record; without agent_id, find agents.
 
     The record is estimated from buyers' reports: chance of success, time taken / estimated, quality / promised, each
-    with the interval that holds it with 90 %, by capability. Outcomes between agents of one owner do not count.
-    Changes nothing.
+    with the interval that holds it with 90 %, by capability. Of yourself also your standing bids. Changes nothing.
     """
     if not ask.agent_id:
         return await _list_agents(ask, call)
     agent_id = ask.agent_id.strip()
-    stream = agent_stream(agent_id)
+    stream, of_owner = agent_stream(agent_id), agent_stream(owner_of(agent_id))
 
     def view(states: States, now: datetime) -> tuple[CardSeen, tuple[EstimateSeen, ...]]:
-        agent = states[stream]
-        assert isinstance(agent, Agent)  # by its stream's name
-        return see_agent(agent_id, agent), see_estimates(agent, now)
+        agent, owner = states[stream], states[of_owner]
+        assert isinstance(agent, Agent)  # by their streams' names
+        assert isinstance(owner, Agent)
+        seen = see_agent(agent_id, agent, ask.agent, owner, now, heard_of=bool(bought))
+        return seen, see_estimates(agent, now)
 
-    return card_answer(*await call.service.see([stream], view))
+    bought = await _as_buyer(agent_id, call)
+    seen, estimates = await call.service.see(dict.fromkeys((stream, of_owner)), view)
+    return card_answer(seen, estimates, bought, own=ask.agent == agent_id)
 
 
-def card_of(seen: CardSeen, estimates: Sequence[EstimateSeen]) -> answers.AgentSeen:
+_WORKS = 200  # latest awards of a buyer that are looked at
+
+
+async def _as_buyer(agent_id: str, call: Call) -> dict[str, int]:
+    """Return how many awards an agent gave as a buyer, and how many of them it says nothing of; empty for none."""
+    page = await call.service.store.find(Query("award", tag=f"buyer:{agent_id}", limit=_WORKS))
+    states = [json.loads(found.summary.body)["state"] for found in page.found]
+    if not states:
+        return {}
+    silent = sum(state in ("delivered", "overdue") for state in states)
+    return {"awards": page.total, "looked_at": len(states), "delivered_or_overdue_without_report": silent}
+
+
+def card_of(seen: CardSeen, estimates: Sequence[EstimateSeen], bought: dict[str, int]) -> answers.AgentSeen:
     """Return an agent's card and record as part of an answer."""
     record = seen.record
     return answers.AgentSeen(
@@ -286,7 +302,11 @@ def card_of(seen: CardSeen, estimates: Sequence[EstimateSeen]) -> answers.AgentS
         attributes=seen.attributes or None,
         max_concurrent=seen.max_concurrent,
         running=seen.running,
-        last_outcomes=[_outcome_row(outcome) for outcome in seen.last_outcomes] or None,
+        standing_bids={name: answers.compact(bid) for name, bid in seen.standing_bids.items()} or None,
+        newcomer=seen.newcomer or None,
+        vouched=seen.vouched or None,
+        as_buyer=bought or None,
+        last_outcomes=_outcome_rows(seen) or None,
         record=answers.Record(
             reported=record.reported,
             successes=record.successes,
@@ -296,7 +316,11 @@ def card_of(seen: CardSeen, estimates: Sequence[EstimateSeen]) -> answers.AgentS
     )
 
 
-def _outcome_row(outcome: OutcomeReported) -> answers.OutcomeRow:
+def _outcome_rows(seen: CardSeen) -> list[answers.OutcomeRow]:
+    return [_outcome_row(outcome, seen) for outcome in seen.last_outcomes]
+
+
+def _outcome_row(outcome: OutcomeReported, seen: CardSeen) -> answers.OutcomeRow:
     return answers.OutcomeRow(
         auction_id=outcome.auction_id,
         buyer=outcome.buyer,
@@ -305,21 +329,31 @@ def _outcome_row(outcome: OutcomeReported) -> answers.OutcomeRow:
         actual_time=outcome.actual_time,
         promised_quality=outcome.promised_quality,
         quality=outcome.quality,
+        state="disputed: counts for nobody" if outcome.auction_id in seen.disputed else None,
     )
 
 
-def card_answer(seen: CardSeen, estimates: Sequence[EstimateSeen]) -> tuple[answers.AgentSeen, str]:
-    """Return the answer for an agent as seen."""
+def card_answer(
+    seen: CardSeen, estimates: Sequence[EstimateSeen], bought: dict[str, int], *, own: bool
+) -> tuple[answers.AgentSeen, str]:
+    """Return the answer for an agent as seen; `own`: by itself."""
     record = seen.record
     lines = [
         f"{seen.agent}: {answers.count(record.successes, 'success', 'successes')} and {answers.count(record.failures, 'failure')} reported.",
         f"capabilities: {', '.join(seen.capabilities) or 'none'}",
         f"attributes: {json.dumps(seen.attributes, ensure_ascii=False) if seen.attributes else 'none'}",
-        f"running: {answers.count(seen.running, 'work')} won and not reported on"
-        + (f", at most {seen.max_concurrent} at a time" if seen.max_concurrent else ""),
+        f"running: {answers.count(seen.running, 'work') if seen.running else 'no work'} (won, neither delivered nor reported on)"
+        + (f"; at most {seen.max_concurrent} at a time" if seen.max_concurrent else ""),
     ]
+    if seen.standing_bids:
+        rates = (f"{name} {json.dumps(answers.compact(bid))}" for name, bid in seen.standing_bids.items())
+        lines.append(f"standing_bids (only you see them): {'; '.join(rates)}")
+    if bought:
+        lines.append(_bought_text(bought))
     lines.append(estimates_text(estimates))
-    rows = [_outcome_row(outcome) for outcome in seen.last_outcomes]
+    if seen.newcomer:
+        lines.append(_NEWCOMER + (_VOUCHED if seen.vouched else ""))
+    rows = _outcome_rows(seen)
     if rows:
         heads = [
             "auction_id",
@@ -330,14 +364,31 @@ def card_answer(seen: CardSeen, estimates: Sequence[EstimateSeen]) -> tuple[answ
             "promised_quality",
             "quality",
         ]
+        heads += ["state"] if any(row.state for row in rows) else []
         lines.append(
-            "Last outcomes:\n" + answers.table(heads, ([getattr(row, h) for h in heads] for row in rows))
+            "Last outcomes (times in seconds, latest last):\n"
+            + answers.table(heads, ([getattr(row, h) for h in heads] for row in rows))
         )
     if seen.description:
         lines.append(f"description, in its own words:\n{answers.quoted(seen.description)}")
-    return card_of(seen, estimates), "\n".join(
-        lines
-    ) + "\nNext: create_auction with invite asks it for a bid."
+    then = "create_auction with invite asks it for a bid."
+    if own:
+        then = "register_agent changes the card (say all of it: it replaces this one); inbox shows your work."
+    return card_of(seen, estimates, bought), "\n".join(lines) + f"\nNext: {then}"
+
+
+_NEWCOMER = (
+    "Its owner has less than 5 full outcomes: awards that use_track_record take it to be no better than all but a fifth "
+    "of the capability's providers."
+)
+_VOUCHED = " An operator vouches for it, so explore (credits off its score) works for it."
+
+
+def _bought_text(bought: dict[str, int]) -> str:
+    silent = bought["delivered_or_overdue_without_report"]
+    of = f" of the latest {bought['looked_at']}" if bought["looked_at"] < bought["awards"] else ""
+    told = f"as a buyer: {answers.count(bought['awards'], 'award')} given"
+    return f"{told}; {silent}{of} delivered or overdue, without a report of it"
 
 
 async def _list_agents(ask: GetAgent, call: Call) -> tuple[BaseModel, str]:

@@ -47,10 +47,16 @@ def estimates_text(estimates: Sequence[EstimateSeen]) -> str:
         ]
         for seen in estimates
     ]
-    text = f"Expected, and in brackets what holds it with 90 %:\n{answers.table(heads, rows)}"
+    text = f"Expected, and in brackets what holds it with 90 %:\n{answers.table(heads, rows)}\n{_LEGEND}"
     if is_new(estimates):
         text += "\nNo outcome counts yet: this is what is believed of any newcomer."
     return text
+
+
+_LEGEND = (
+    "success: chance of it; evidence: full outcomes that count; brier: how far stated confidence was off, 0 best, 0.25 for "
+    "always saying 0.5."
+)
 
 
 def is_new(estimates: Sequence[EstimateSeen]) -> bool:

@@ -34,6 +34,8 @@ def report_outcome(ask: ReportOutcome, after: After) -> tuple[BaseModel, str]:
     record = see_agent(event.provider, agent).record
     outcome = auction.outcomes.get(event.provider)
     failed = isinstance(event, OutcomeReported | OutcomeSettled) and not event.success
+    counts = state_of(auction, event.provider) in ("reported", "settled")
+    moved = outcome.adjustment if outcome and counts else None
     following = next_after(after.states, auction, event.provider, Facts(after.now)) if failed else ()
     made = answers.OutcomeRecorded(
         auction_id=ask.auction_id,
@@ -43,6 +45,8 @@ def report_outcome(ask: ReportOutcome, after: After) -> tuple[BaseModel, str]:
         estimated_time=outcome.estimated_time if outcome else None,
         actual_time=outcome.actual_time if outcome else ask.actual_time,
         until=event.amend_until if isinstance(event, OutcomeReported) else None,
+        adjustment=moved,
+        final_payment=None if moved is None or outcome is None else total((outcome.payment, moved)),
         comes_next=list(dict.fromkeys(winner.agent for winner in following)) or None,
         record=answers.Record(reported=record.reported, successes=record.successes, failures=record.failures),
     )
@@ -60,18 +64,31 @@ def _text(event: Said, made: answers.OutcomeRecorded, auction: Auction) -> str:
                 "In dispute: the report counts for nobody until both sides agree or the operator settles it."
             )
         case OutcomeSettled():
-            return f"Accepted: the report stands as a {_went(event.success)}. {_counts(made)}"
+            return f"Accepted: the report stands as a {_went(event.success)}. {_counts(made)}{_moved(made)}"
     took = f" in {plain(event.actual_time)} seconds" if event.actual_time else ""
     promised = event.estimated_time
     took += f" (promised: {plain(promised)})" if event.actual_time and promised else ""
     text = f"Recorded as a {_went(event.success)} of {event.provider}{took}, which now has {_counted(made)}."
     if event.provider in auction.disputes:
         return f"{text} It is in dispute: it counts once the provider accepts it."
-    if event.adjustment is not None:
-        final = plain(total((event.payment, event.adjustment)))
-        text += f" Its payment moves by {plain(event.adjustment)} to {final} credits."
-    changed = f" You can change it until {shown(event.amend_until)}." if event.amend_until else ""
-    return text + changed
+    text += _moved(made)
+    if event.amend_until:
+        text += f" You can change it until {shown(event.amend_until)}"
+        text += (
+            f"; the provider can dispute it until {shown(event.dispute_until)}."
+            if event.dispute_until
+            else "."
+        )
+    return text
+
+
+def _moved(made: answers.OutcomeRecorded) -> str:
+    """Return what the outcome does to the payment, where confidence is settled."""
+    if made.adjustment is None or made.final_payment is None:
+        return ""
+    final = made.final_payment
+    owes = f": below 0, {made.provider} owes {plain(-final)}" if final < 0 else ""
+    return f" Its payment moves by {plain(made.adjustment)} to {plain(final)} credits{owes}."
 
 
 def _went(success: bool) -> str:

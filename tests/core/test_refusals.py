@@ -535,6 +535,16 @@ def pool_decides():
     return world.refusal(AwardAuction(agent="c", auction_id=auction_id))
 
 
+def pool_not_reported():
+    world, _, auction_id = a_pool()
+    for command in (
+        ReportOutcome(agent="c", auction_id=auction_id, success=True),
+        ReportOutcome(agent="s", auction_id=auction_id, delivered=True),
+    ):
+        refusal = world.refusal(command)
+    return refusal
+
+
 def pool_member():
     world, _, auction_id = a_pool()
     return world.refusal(SubmitBid(agent="a/y", auction_id=auction_id, cost=1))
@@ -693,6 +703,7 @@ CASES = [
     (pool_closed, Code.POOL_CLOSED, {"closes_at": "2026-11-23T12:01:00Z"}),
     (in_a_pool, Code.IN_A_POOL, {"closes_at": "2026-11-23T12:01:00Z"}),
     (pool_decides, Code.POOL_DECIDES, {"closes_at": "2026-11-23T12:01:00Z"}),
+    (pool_not_reported, Code.POOL_NOT_REPORTED, {}),
     (pool_member, Code.POOL_MEMBER, {}),
     (above_grant, Code.ABOVE_GRANT, {"field": "priority", "granted": "3"}),
     (fixed_by_operator, Code.FIXED_BY_OPERATOR, {"field": "policy", "fixed": "fair"}),

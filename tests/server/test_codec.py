@@ -121,7 +121,9 @@ ONE_OF_EACH = [
         D("3600.5"),
         events.Basis("reliability/1", (EXPECTED,), replace(EXPECTED, agent=""), ("bob",)),
     ),
-    events.WorkWon(NOON, "auc_t1", "ann", "buyer", D(14), D(60), ("code-review",), True, NOON + timedelta(seconds=3660)),
+    events.WorkWon(
+        NOON, "auc_t1", "ann", "buyer", D(14), D(60), ("code-review",), True, NOON + timedelta(seconds=3660)
+    ),
     events.WorkDelivered(NOON, "auc_t1", "buyer", "ann", D("89.5"), "done", "pr/7"),
     events.WorkOverdue(NOON, "auc_t1", "buyer", ("ann", "bob")),
     events.OutcomeReported(

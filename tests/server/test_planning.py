@@ -26,6 +26,7 @@ async def test_a_task_is_planned_from_what_was_asked_before():
             "bids": 20,
             "thin": False,
             "standing_bids": 1,
+            "asked_under": "pay_as_bid",
             "bidders": [4, 4, 4],
             "payments": made["payments"],
             "max_price": made["max_price"],

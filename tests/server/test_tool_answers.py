@@ -174,7 +174,11 @@ async def test_an_auction_from_creation_to_report(mode):
             "record": {"reported": 1, "successes": 1, "failures": 0},
         }
         seen = await shop.ask("get_auction", auction_id="auc_t2")
-        assert seen["outcome"] == {"provider": "ann", **reported}
+        while_it_may_change = {
+            "change_until": "2026-11-24T12:01:00Z",
+            "dispute_until": "2026-11-26T12:01:00Z",
+        }
+        assert seen["outcome"] == {"provider": "ann", **reported, **while_it_may_change}
         ann = await shop.ask("get_agent", agent_id="ann")
         last_at = "2026-11-23T12:01:00Z"
         # Beta(1, 1) and one success: 2 of 3, from the square root of 0.05 to that of 0.95

@@ -174,6 +174,8 @@ CALLS = {
     ("withdraw", "agent=p id={pooled}"): "pool_closed",
     ("request_resources", "agent=q resource=desks quantity=1 replaces={waiting}"): "in_a_pool",
     ("award", "agent=p auction_id={pool}"): "pool_decides",
+    ("report_outcome", "agent=p auction_id={pool} success=true"): "pool_not_reported",
+    ("report_outcome", "agent=ann auction_id={pool} delivered=true"): "pool_not_reported",
     ("submit_bid", "agent=q auction_id={pool} cost=1"): "pool_member",
     ("award", "agent=buyer auction_id={conflicting}"): "constraints_conflict",
     ("award", 'agent=buyer auction_id={closed} together_with=["{conflicting}"]'): "not_together",

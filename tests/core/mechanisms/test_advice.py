@@ -29,6 +29,16 @@ def test_uniform_costs_give_the_published_payment_under_both_rules(bidders):
     assert float(found.second_price.mean) == pytest.approx(WHOLE * 2 / (bidders + 1), rel=0.01)
 
 
+def test_bids_that_stand_already_are_draws_like_the_others_and_at_least_so_many_bid():
+    history = [Past((10, 20, 30, 40), "pay_as_bid")] * 5
+    made = advise(history, standing=(5,) * 20, least_bidders=20)
+    assert made.bidders == Span(Fraction(20), 20, 20)
+    # half of all draws is 5, so of twenty none is with a chance of 1 in 2^20
+    assert (made.pay_as_bid.low, made.pay_as_bid.high) == (5, 5)
+    assert (made.auctions, made.bids) == (5, 20)
+    assert advise(history[:4], standing=(5,) * 20, least_bidders=20).thin
+
+
 def test_under_pay_as_bid_the_interval_is_that_of_the_best_bids():
     # n = 3: the lowest cost is c with 1 - (1 - c)^3, and asks c + (1 - c)/3
     found = advise(uniform(3, "second_price")).pay_as_bid

@@ -88,9 +88,23 @@ def test_weight_halves_after_a_hundred_outcomes_of_others():
     assert abs(halved(record.overall.age - first.age) - Decimal("0.5")) < Decimal("1e-20")
 
 
-def test_times_and_qualities_halve_after_twenty_outcomes_of_others():
+def test_one_buyer_cannot_break_the_times_of_a_record_either():
+    times = {"estimated_time": 60, "promised_quality": 60}
+    good = [done(f"b{i}", actual_time=60, quality=60, **times) for i in range(20)]
+    bad = [done("enemy", actual_time=10**6, quality=0, **times)] * 500
+    sums = after(*good, *bad, rules=replace(RULES, half_life=10**12)).overall.totals
+    share = after(*bad, rules=LASTING).overall.totals
+    assert (share.weight, share.timed, share.rated) == (3, 1, 1)
+    assert abs(share.log_time - Decimal(20).ln()) < Decimal("1e-20")
+    # Of the others 20 x 2^-(i/5) count, about 7, less what 3 outcomes and their own make them forget.
+    assert 3.5 < sums.timed - 1 == sums.rated - 1 < 5
+    seen = after(*bad, rules=LASTING).overall.weighed(0, LASTING, viewer="enemy")
+    assert (millionths(seen.timed), millionths(seen.weight)) == (500_000_000, 500_000_000)
+
+
+def test_times_and_qualities_halve_after_five_outcomes_of_others():
     first = done("first", estimated_time=60, actual_time=120, promised_quality=60, quality=30)
-    sums = after(first, *(done(f"b{i}") for i in range(20)), rules=RULES).overall.totals
+    sums = after(first, *(done(f"b{i}") for i in range(5)), rules=RULES).overall.totals
     assert [millionths(x) for x in (sums.timed, sums.rated)] == [500_000, 500_000]
     assert abs(sums.log_time - sums.timed * Decimal(2).ln()) < Decimal("1e-20")
 
