@@ -408,7 +408,8 @@ WORDS: Mapping[Code, Words] = {
     ),
     Code.NO_COMPETITION: Words(
         "without {winner} less could be bought, so nothing bounds what {rule} would pay it",
-        "cancel with withdraw, and create it again with a max_price for each lot or unit, or with pay_as_bid",
+        "create_auction again with a max_price for each lot or unit, or with pay_as_bid; withdraw cancels this one, unless "
+        "it has an award",
     ),
     Code.CONSTRAINTS_CONFLICT: Words(
         "no set of the bids satisfies these constraints together: {conflict}",

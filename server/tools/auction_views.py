@@ -280,7 +280,8 @@ def _delivery_text(work: WorkSeen) -> str:
 
 def _outcome_text(outcome: OutcomeReported, work: WorkSeen) -> str:
     went = "success" if outcome.success else "failure"
-    told = [f"outcome of {outcome.provider}, as the buyer reported: {went}"]
+    by = "as settled" if work.state == "settled" else "as the buyer reported"
+    told = [f"outcome of {outcome.provider}, {by}: {went}"]
     for name, came, promised in (
         ("seconds", outcome.actual_time, outcome.estimated_time),
         ("quality", outcome.quality, outcome.promised_quality),

@@ -256,8 +256,9 @@ def _why_this_set(auction: Auction) -> str:
     if decided.unbought or decided.unbought_lots:
         why = " that the constraints allow" if terms.constraints != NO_CONSTRAINTS else ""
         left = f" What is unbought found no bid worth it{why}."
+    covers = "covers" if len(decided.winners) == 1 else "cover"
     return (
-        f"{answers.count(len(decided.winners), 'bid')} of {decided.eligible} cover {bought} at a total score of "
+        f"{answers.count(len(decided.winners), 'bid')} of {decided.eligible} {covers} {bought} at a total score of "
         f"{score}: {best}.{left}"
     )
 

@@ -381,7 +381,7 @@ _NEWCOMER = (
     "Its owner has less than 5 full outcomes: awards that use_track_record take it to be no better than all but a fifth "
     "of the capability's providers."
 )
-_VOUCHED = " An operator vouches for it, so explore (credits off its score) works for it."
+_VOUCHED = " An operator vouches for it, so explore (credits off its score) works for it, one work at a time."
 
 
 def _bought_text(bought: dict[str, int]) -> str:

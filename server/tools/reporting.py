@@ -116,7 +116,7 @@ def _then(event: Said, made: answers.OutcomeRecorded, auction: Auction) -> str:
         who = ", ".join(made.comes_next[:10])
         return f"award with instead_of: {event.provider} gives the work to {who}, on the terms of the bids."
     if not event.success:
-        return "create_auction again for the work that is missing: nobody is left who bid."
+        return "create_auction again for the work that is missing: no bid here can take it over."
     left = dict.fromkeys(w.agent for w in auction.winners if w.agent not in auction.outcomes)
     if left:
         return f"report_outcome of the other winners: {', '.join(left)}."
