@@ -1,11 +1,14 @@
 """What somebody may try against outcomes, records, exploring, capacity and further awards: and what comes of it."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
 from market_core import Code, Scoring
+from market_core.awards import awarded as decided
 from market_core.commands import AwardAuction, CreateAuction, ReportOutcome, SubmitBid, Vouch
+from market_core.facts import Facts
 from market_core.outcomes import as_decided
 from market_core.terms import Lot
 from tests.core.test_learning import asked, expected, learnt
@@ -32,6 +35,16 @@ def winner(world, auction_id):
 def again(world, auction_id, failed):
     command = AwardAuction(agent="buyer", auction_id=auction_id, instead_of=failed)
     return world.do(command).events[f"auction/{auction_id}"][-1]
+
+
+def assert_decided_alike(world, auction_id, made):
+    """Decide each award of an auction again, from the bids and from what it recorded: bit for bit the same."""
+    auction = world.auction(auction_id)
+    assert list(made) == list(auction.awards)
+    for place, award in enumerate(made):
+        case = replace(as_decided(auction, place), status="closed", award=None, further=[])
+        again = decided(replace(case, basis=award.basis if place == 0 else case.basis), Facts(award.at))
+        assert replace(again, instead_of=award.instead_of) == award
 
 
 def standing(world, agent, **rate):
@@ -181,6 +194,8 @@ def test_a_standing_bid_does_not_get_what_failed_beyond_its_capacity():
     auction = world.auction(second)
     assert auction == replayed(world.log[f"auction/{second}"], f"auction/{second}")
     assert [bid.bidder for bid in as_decided(auction, 1).bids.values()] == ["ann"]
+    for auction_id in (first, second):
+        assert_decided_alike(world, auction_id, world.auction(auction_id).awards)
 
 
 def test_who_was_busy_at_the_first_award_may_do_what_failed():
@@ -194,6 +209,27 @@ def test_who_was_busy_at_the_first_award_may_do_what_failed():
     world.do(ReportOutcome(agent="ann", auction_id=first, delivered=True))
     world.report(second, success=False)
     assert paid(again(world, second, "bob")) == ("ann", 4)
+    assert_decided_alike(world, second, world.auction(second).awards)
+
+
+def test_further_awards_by_record_are_decided_alike_from_what_they_recorded():
+    world = World()
+    learnt(world, "good", [1] * 8, time=70, quality="0.8")
+    learnt(world, "fair", [1, 0, 1, 1, 0, 1], time=90)
+    world.do(Vouch(owner="new"))
+    scoring = Scoring(time_price="0.03", quality_price=4, failure_price=10, use_track_record=True, explore=2)
+    standing(world, "new", cost=6, estimated_time=50, quality="0.9", max_concurrent=1)
+    auction_id = create_with_standing(world, scoring=scoring, payment_rule="second_price", max_price=40)
+    for agent, cost in (("good", 6), ("fair", 5)):
+        world.bid(auction_id, agent, cost, estimated_time=60, quality="0.9")
+    world.award(auction_id)
+    for _ in range(2):
+        failed = world.auction(auction_id).winners[-1].agent
+        says(world, "buyer", auction_id, provider=failed, success=False)
+        again(world, auction_id, failed)
+    world.register("new", capabilities=["go"])  # without its rate
+    learnt(world, "good", [0] * 10)
+    assert_decided_alike(world, auction_id, world.auction(auction_id).awards)
 
 
 # Whom a report is about
@@ -274,9 +310,7 @@ def test_what_failed_goes_on_under_each_rule_for_one_winner(rule):
     payments = [paid(award) for award in (first, second, third)]
     own, rival = [("ann", 4), ("bob", 5), ("carl", 7)], [("ann", 5), ("bob", 7), ("carl", 20)]
     assert payments == (own if rule == "pay_as_bid" else rival)
-    auction = world.auction(auction_id)
-    for place, award in enumerate((first, second, third)):
-        assert as_decided(auction, place).award == award
+    assert_decided_alike(world, auction_id, (first, second, third))
 
 
 @pytest.mark.parametrize("rule", ["pay_as_bid", "uniform", "vcg"])
@@ -292,6 +326,7 @@ def test_units_that_failed_go_on_under_each_rule(rule):
     says(world, "buyer", auction_id, provider="carl", success=False)
     third = again(world, auction_id, "carl")
     assert paid(third) == ("dora", 10 if rule == "pay_as_bid" else 40)
+    assert_decided_alike(world, auction_id, world.auction(auction_id).awards)
 
 
 @pytest.mark.parametrize("rule", ["pay_as_bid", "vcg", "core"])
@@ -312,6 +347,7 @@ def test_lots_that_failed_go_on_under_each_rule(rule):
     assert paid(again(world, auction_id, "ann")) == ("carl", 7 if rule == "pay_as_bid" else 8)
     says(world, "buyer", auction_id, provider="carl", success=False)
     assert paid(again(world, auction_id, "carl")) == ("eve", 8 if rule == "pay_as_bid" else 20)
+    assert_decided_alike(world, auction_id, world.auction(auction_id).awards)
     says(world, "buyer", auction_id, provider="eve", success=False)
     command = AwardAuction(agent="buyer", auction_id=auction_id, instead_of="eve")
     assert world.refused(command) == Code.NOBODY_LEFT
