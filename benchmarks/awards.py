@@ -6,6 +6,7 @@ Seconds are medians over turns, of the mechanism alone: plain numbers in, a prov
 import argparse
 from collections.abc import Callable, Sequence
 from hashlib import sha256
+from itertools import count
 from random import Random
 from statistics import median
 from time import perf_counter
@@ -15,8 +16,10 @@ from common import machine, table, verdict
 
 from market_core.mechanisms import assignment, multi_unit, single
 from market_core.mechanisms.assignment import Task, TaskBid, TaskProblem
+from market_core.mechanisms.expectation import Bidder, benchmark, predicted_by
 from market_core.mechanisms.multi_unit import UnitBid, UnitProblem
 from market_core.mechanisms.procurement import Limits
+from market_core.mechanisms.track_record import Outcome, Record
 
 MICRO = 1_000_000
 TURNS = 5
@@ -98,9 +101,41 @@ def tasks(count: int, each: int, seed: int, rule: str | None) -> Callable[[], An
     return lambda: assignment.payments(problem, award, "vcg")
 
 
+def by_record(bidders: int, outcomes: int, seed: int) -> Callable[[], Any]:
+    """Return what is expected of so many bidders with long records, each time at another moment."""
+    random = Random(seed)
+    known, moment = [], count(10**9, 60)
+    for place in range(bidders):
+        record, name = Record(), f"p{place}"
+        for at in range(outcomes):
+            buyer, time = f"b{random.randrange(40)}", random.randint(30, 120) * MICRO
+            record = record.after(
+                Outcome(
+                    name,
+                    name,
+                    buyer,
+                    buyer,
+                    ("go",),
+                    at * 3600,
+                    random.random() < 0.9,
+                    MICRO,
+                    60 * MICRO,
+                    time,
+                )
+            )
+        known.append(Bidder(record, [record]))
+    prior = benchmark(["go"])
+
+    def work() -> Any:
+        now = next(moment)
+        return [predicted_by(prior, bidder, now, viewer="b0") for bidder in known]
+
+    return work
+
+
 def rows(scale: int, seed: int) -> Sequence[Row]:
     """Return what is measured, at one part of `scale` of its size."""
-    many, count = 100_000 // scale, 500 // scale
+    many, several = 100_000 // scale, 500 // scale
     size = f"{GOODS} goods x {PROVIDERS} providers x 4 tiers"
     bound = Limits(max_winners=5, max_share=300_000)
     return [
@@ -114,8 +149,9 @@ def rows(scale: int, seed: int) -> Sequence[Row]:
             None,
         ),
         (f"{size}, all units, with vcg", goods(seed, whole=True, pay=True), None),
-        (f"{count} tasks x 20 bids", tasks(count, 20, seed, None), None),
-        (f"{count} tasks x 20 bids, vcg payments", tasks(count, 20, seed, "vcg"), None),
+        (f"{several} tasks x 20 bids", tasks(several, 20, seed, None), None),
+        (f"{several} tasks x 20 bids, vcg payments", tasks(several, 20, seed, "vcg"), None),
+        ("what 1,000 bidders with 50 outcomes each are expected to do", by_record(1000, 50, seed), None),
     ]
 
 

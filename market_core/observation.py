@@ -484,11 +484,12 @@ def _side(sums: Sums, entries: int, gone: Sequence[Entry]) -> SideSeen:
 
 @dataclass(frozen=True, slots=True)
 class RecordSeen:
-    """An agent's outcomes as counts. Outcomes between agents of one owner are left out."""
+    """An agent's outcomes as counts. Outcomes between agents of one owner are left out; `disputed` ones count for nobody."""
 
     reported: int
     successes: int
     failures: int
+    disputed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -553,7 +554,9 @@ def see_agent(
         card.description if card else "",
         card.capabilities if card else (),
         dict(card.attributes) if card else {},
-        RecordSeen(counted.successes + counted.failures, counted.successes, counted.failures),
+        RecordSeen(
+            counted.successes + counted.failures, counted.successes, counted.failures, len(agent.own.left_out)
+        ),
         tuple(others),
         card.max_concurrent if card else None,
         len(agent.running),

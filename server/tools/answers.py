@@ -261,6 +261,7 @@ class Record(Part):
     reported: int
     successes: int
     failures: int
+    disputed: int | None = None
     estimates: list[Object] | None = None
 
 

@@ -311,6 +311,7 @@ def card_of(seen: CardSeen, estimates: Sequence[EstimateSeen], bought: dict[str,
             reported=record.reported,
             successes=record.successes,
             failures=record.failures,
+            disputed=record.disputed or None,
             estimates=[estimate_row(one) for one in estimates],
         ),
     )
@@ -338,8 +339,9 @@ def card_answer(
 ) -> tuple[answers.AgentSeen, str]:
     """Return the answer for an agent as seen; `own`: by itself."""
     record = seen.record
+    disputed = f"; {record.disputed} disputed, which counts for nobody so far" if record.disputed else ""
     lines = [
-        f"{seen.agent}: {answers.count(record.successes, 'success', 'successes')} and {answers.count(record.failures, 'failure')} reported.",
+        f"{seen.agent}: {answers.count(record.successes, 'success', 'successes')} and {answers.count(record.failures, 'failure')} reported{disputed}.",
         f"capabilities: {', '.join(seen.capabilities) or 'none'}",
         f"attributes: {json.dumps(seen.attributes, ensure_ascii=False) if seen.attributes else 'none'}",
         f"running: {answers.count(seen.running, 'work') if seen.running else 'no work'} (won, neither delivered nor reported on)"

@@ -68,6 +68,11 @@ async def test_a_disputed_outcome_is_marked_in_the_record_and_both_are_told_what
         await shop.ask("report_outcome", agent="ann", auction_id=auction_id, dispute=True)
         card = await shop.ask("get_agent", agent="bob", agent_id="ann")
         assert [row["state"] for row in card["last_outcomes"]] == ["disputed: counts for nobody"]
+        assert card["record"]["disputed"] == 1
+        text = await shop.text("get_agent", agent="bob", agent_id="ann")
+        assert text.startswith(
+            "ann: 0 successes and 0 failures reported; 1 disputed, which counts for nobody so far."
+        )
         for agent, then in (
             ("ann", "dispute: false accepts the report"),
             ("buyer", "report_outcome again for ann if the report was wrong"),
