@@ -77,6 +77,8 @@ def explored_once(auctions: Mapping[str, Basis]) -> dict[str, Basis]:
     kept: dict[str, str] = {}
     for _, auction_id, owner in sorted(bonuses):
         kept.setdefault(owner, auction_id)
+    if not kept:
+        return dict(auctions)
     return {
         auction_id: replace(
             rests,

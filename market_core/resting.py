@@ -138,6 +138,8 @@ def standing_room(states: States, auctions: Sequence[Auction], now: datetime) ->
     Bids that it made itself are meant for each of their auctions, so they come first; 0 where they use up the room.
     Of rates with different room the least counts.
     """
+    if not any(auction.entered for auction in auctions):
+        return {}
     own, rooms, standing = Counter[str](), dict[str, int](), Counter[str]()
     for bid in (bid for auction in auctions for bid in binding(auction, now)):
         if not bid.standing:

@@ -36,7 +36,7 @@ async def test_an_award_of_several_says_who_does_what_for_how_much_and_why():
         assert "what would have won was not computed" in text
         text, seen = await shop.both("get_agent", agent_id="ann")
         assert (seen["running"], seen["max_concurrent"]) == (1, 1)
-        assert "running: 1 work won and not reported on, at most 1 at a time" in text
+        assert "running: 1 work (won, neither delivered nor reported on); at most 1 at a time" in text
 
 
 async def test_a_preview_shows_both_rules_and_changes_nothing():
