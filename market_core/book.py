@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from market_core.events import (
     PoolOpened,
@@ -13,14 +13,15 @@ from market_core.events import (
 )
 from market_core.lifecycle import EntryStatus
 from market_core.terms import BundleRule, ClearingRule, OfferTier, Policy
-from market_core.values import MICRO, micros, owner_of
+from market_core.values import MICRO, from_micros, owner_of
 
 Deadline = tuple[datetime, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A demand or an offer. `limit` is the most or the least per unit (None: any price); `left` its open rest.
+class Entry(NamedTuple):
+    """A demand or an offer. `limit` is the most or the least per unit (None: any price).
+
+    `left` is its open rest, `left_micros` the same in micro-units.
 
     `minimum`: the least it takes at once, 0 once something was taken. `priority` and `weight` are of demand, which is
     for no offer while it is in a `pool`.
@@ -30,7 +31,7 @@ class Entry:
     agent: str
     side: str
     quantity: Decimal
-    left: Decimal
+    left_micros: int
     limit: Decimal | None
     until: datetime | None
     posted_at: datetime
@@ -39,6 +40,11 @@ class Entry:
     priority: int = 0
     weight: Decimal = Decimal(1)
     pool: str = ""
+
+    @property
+    def left(self) -> Decimal:
+        """The open rest in units."""
+        return from_micros(self.left_micros)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +110,11 @@ class Sums:
         """Count an entry in."""
         owner = owner_of(entry.agent)
         self.owners[owner] = self.owners.get(owner, 0) + 1
-        self.micros += micros(entry.left)
+        self.micros += entry.left_micros
 
     def take(self, entry: Entry) -> None:
         """Count an entry out."""
-        self.take_many([entry.agent], micros(entry.left))
+        self.take_many([entry.agent], entry.left_micros)
 
     def take_many(self, agents: Sequence[str], quantity: int) -> None:
         """Count out the entries of some agents, and a quantity."""

@@ -34,6 +34,7 @@ _REMEMBERED = 1000
 """Finished entries whose end the state remembers, beside those of the last event; the journal remembers all."""
 _TOGETHER = (ClearingDue, ResourceCleared, ClearingContinued)
 """Events that another one of the same decision may come before."""
+_NOTHING = Decimal(0)
 
 
 def evolve(book: Resource, event: Event) -> Resource:
@@ -76,7 +77,7 @@ def _demand(book: Resource, event: DemandPosted) -> None:
             event.agent,
             "demand",
             event.quantity,
-            event.quantity,
+            micros(event.quantity),
             event.max_unit_price,
             event.needed_by,
             event.at,
@@ -98,7 +99,7 @@ def _offer(book: Resource, event: OfferPosted) -> None:
             event.agent,
             "offer",
             event.quantity,
-            event.quantity,
+            micros(event.quantity),
             event.unit_price,
             event.available_until,
             event.at,
@@ -172,22 +173,20 @@ def _continued(book: Resource, event: ClearingContinued) -> None:
 def _fill_many(side: dict[str, Entry], sums: Sums, fills: Fills) -> None:
     """Fill entries of one side, all of it where no reason speaks of less. Those that end are not remembered: too many."""
     gone = []
-    for entry_id, agent, quantity, reason in zip(
-        fills.entry_ids, fills.agents, fills.quantities, fills.reasons, strict=True
-    ):
+    for entry_id, quantity, reason in zip(fills.entry_ids, fills.quantities, fills.reasons, strict=True):
+        entry = side[entry_id]
         if reason:
-            entry = side[entry_id]
-            side[entry_id] = _lessened(entry, from_micros(micros(entry.left) - quantity))
+            side[entry_id] = _lessened(entry, entry.left_micros - quantity)
         else:
             del side[entry_id]
-            gone.append(agent)
+            gone.append(entry.agent)
     sums.take_many(gone, sum(fills.quantities))
 
 
 def _pool_opened(book: Resource, event: PoolOpened) -> None:
     book.pools[event.pool_id] = event
     for entry_id in event.members:
-        book.demand[entry_id] = replace(book.demand[entry_id], pool=event.pool_id)
+        book.demand[entry_id] = book.demand[entry_id]._replace(pool=event.pool_id)
 
 
 def _pool_cleared(book: Resource, event: PoolCleared) -> None:
@@ -206,23 +205,24 @@ def _leave(book: Resource, pool_id: str) -> None:
     for entry_id in book.pools.pop(pool_id).members:
         entry = book.demand.get(entry_id)
         if entry is not None and entry.pool == pool_id:
-            book.demand[entry_id] = replace(entry, pool="")
+            book.demand[entry_id] = entry._replace(pool="")
 
 
 def _fill(book: Resource, entry_id: str, quantity: Decimal) -> None:
     entry = entry_of(book, entry_id)
     assert entry is not None  # a clearing fills what is in the book
-    if entry.left == quantity:
+    left = entry.left_micros - micros(quantity)
+    if not left:
         _end(book, entry_id, "filled")
         return
     side, sums = _side(book, entry.side)
     sums.take(entry)
-    side[entry_id] = _lessened(entry, from_micros(micros(entry.left) - micros(quantity)))
+    side[entry_id] = _lessened(entry, left)
     sums.add(side[entry_id])
 
 
-def _lessened(entry: Entry, left: Decimal) -> Entry:
-    return Entry(  # as `replace` does, in half the time
+def _lessened(entry: Entry, left: int) -> Entry:
+    return Entry(  # as `_replace` does, in half the time
         entry.entry_id,
         entry.agent,
         entry.side,
@@ -231,8 +231,8 @@ def _lessened(entry: Entry, left: Decimal) -> Entry:
         entry.limit,
         entry.until,
         entry.posted_at,
-        Decimal(0),
-        tuple(tier for tier in entry.tiers if tier.from_quantity <= left) if entry.tiers else (),
+        _NOTHING,
+        tuple(tier for tier in entry.tiers if micros(tier.from_quantity) <= left) if entry.tiers else (),
         entry.priority,
         entry.weight,
         entry.pool,

@@ -215,7 +215,7 @@ def _offers(asked: Case) -> tuple[Offer, ...]:
         Offer(
             entry.entry_id,
             asked.names.index(resource_of(entry.entry_id)),
-            micros(entry.left),
+            entry.left_micros,
             micros(entry.limit or Decimal(0)),
         )
         for entry in asked.offers
@@ -388,7 +388,7 @@ def _supplied(asked: Case, given: Given) -> tuple[Fill, ...]:
             entry.agent,
             from_micros(quantity),
             from_micros(receipt),
-            "" if quantity == micros(entry.left) else "rationed",
+            "" if quantity == entry.left_micros else "rationed",
             saving(entry, quantity, receipt),
         )
         for entry, quantity, receipt in zip(asked.offers, given.sold, given.receipts, strict=True)

@@ -84,22 +84,24 @@ def _proof(made: Proved | None) -> Proof | None:
 
 def _fills(made: Cleared, side: int) -> Fills:
     """Return the fills of one side in the order of agents and ids, which tells nothing about arrival."""
-    entries = (made.demand, made.offers)[side]
-    places = [place for place, quantity in enumerate(made.quantities[side]) if quantity]
+    entries, quantities = (made.demand, made.offers)[side], made.quantities[side]
+    by_agent: dict[str, list[int]] = {}
+    for place, entry in enumerate(entries):
+        if quantities[place]:
+            by_agent.setdefault(entry.agent, []).append(place)
+    places: list[int] = []
+    for agent in sorted(by_agent):  # far fewer comparisons than of all entries at once
+        places += sorted(by_agent[agent], key=lambda place: entries[place].entry_id)
     filled = [entries[place] for place in places]
-    keys = [f"{entry.agent}\0{entry.entry_id}" for entry in filled]  # no id has a zero byte
-    order = sorted(range(len(places)), key=keys.__getitem__)
-    filled = [filled[at] for at in order]
-    places = [places[at] for at in order]
-    quantities = [made.quantities[side][place] for place in places]
+    amounts = [quantities[place] for place in places]
     payments = [made.payments[side][place] for place in places]
     return Fills(
         tuple([entry.entry_id for entry in filled]),
         tuple([entry.agent for entry in filled]),
-        tuple(quantities),
+        tuple(amounts),
         tuple(payments),
         tuple([made.reasons[side][place] for place in places]),
-        _savings(side, [made.limits[side][place] for place in places], quantities, payments),
+        _savings(side, [made.limits[side][place] for place in places], amounts, payments),
     )
 
 

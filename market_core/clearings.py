@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from operator import attrgetter
 
 from market_core.book import Entry, Resource, free
 from market_core.canonical import canonical, digest
@@ -20,6 +21,8 @@ from market_core.values import MICRO, from_micros, micros, micros_of_each, owner
 _QUICK = 250
 """Steps of the search among minimums and tiers that are made at once: some 10 ms. Where they do not end it, it is solved
 beside the market."""
+
+_MINIMUM, _TIERS = attrgetter("minimum"), attrgetter("tiers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,10 +164,10 @@ def _large(demand: tuple[Entry, ...], offers: tuple[Entry, ...], grain: int) -> 
 
 
 def _columns(entries: tuple[Entry, ...]) -> clearing.Plain:
-    if any(entry.minimum or entry.tiers for entry in entries):
+    if any(map(_MINIMUM, entries)) or any(map(_TIERS, entries)):
         raise TooLarge("columns hold a quantity and a limit of each entry")
     return clearing.Plain(
-        micros_of_each([entry.left for entry in entries]),
+        [entry.left_micros for entry in entries],
         _limits(entries),
         lambda place: (entries[place].agent, entries[place].entry_id),
     )
@@ -178,7 +181,7 @@ def _plain_entry(entry: Entry) -> clearing.Entry:
     limit = None if entry.limit is None else micros(entry.limit)
     tiers = tuple((micros(tier.from_quantity), micros(tier.unit_price)) for tier in entry.tiers)
     return clearing.Entry(
-        (entry.agent, entry.entry_id), micros(entry.left), limit, micros(entry.minimum), tiers
+        (entry.agent, entry.entry_id), entry.left_micros, limit, micros(entry.minimum), tiers
     )
 
 
@@ -227,7 +230,7 @@ def _member(entry: Entry) -> fair_share.Member:
     return fair_share.Member(
         (entry.agent, entry.entry_id),
         owner_of(entry.agent),
-        micros(entry.left),
+        entry.left_micros,
         None if entry.limit is None else micros(entry.limit),
         micros(entry.weight),
         entry.priority,
@@ -236,9 +239,7 @@ def _member(entry: Entry) -> fair_share.Member:
 
 
 def _untiered(entry: Entry) -> clearing.Entry:
-    return clearing.Entry(
-        (entry.agent, entry.entry_id), micros(entry.left), micros(entry.limit or Decimal(0))
-    )
+    return clearing.Entry((entry.agent, entry.entry_id), entry.left_micros, micros(entry.limit or Decimal(0)))
 
 
 def _why_unsold(
@@ -247,7 +248,7 @@ def _why_unsold(
     inside = set(standing)
 
     def why(place: int, entry: Entry) -> str:
-        if sold[place] == micros(entry.left):
+        if sold[place] == entry.left_micros:
             return ""
         if place not in inside:
             return "minimum"

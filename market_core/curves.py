@@ -32,7 +32,7 @@ def curve(entries: Sequence[Entry]) -> tuple[Step, ...]:
         (entry for entry in entries if entry.limit is not None),
         key=lambda entry: (_rank(entry), entry.entry_id),
     )
-    enough = sum(micros(entry.left) for entry in limited) // MOST_STEPS
+    enough = sum(entry.left_micros for entry in limited) // MOST_STEPS
     steps = [_Gathered()]
     for entry in limited:
         if len(steps[-1].owners) >= FEWEST_OWNERS and steps[-1].micros >= enough:
@@ -61,7 +61,7 @@ class _Gathered:
     def add(self, entry: Entry) -> None:
         self.entries.append(entry)
         self.owners.add(owner_of(entry.agent))
-        self.micros += micros(entry.left)
+        self.micros += entry.left_micros
 
 
 def mean_limit(entries: Sequence[Entry]) -> Decimal | None:

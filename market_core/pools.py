@@ -190,7 +190,7 @@ def _settled(
 
 
 def _met(joined: Sequence[Entry], threshold: Threshold) -> bool:
-    asked = [Member(owner_of(entry.agent), entry.entry_id, micros(entry.left)) for entry in joined]
+    asked = [Member(owner_of(entry.agent), entry.entry_id, entry.left_micros) for entry in joined]
     return bool(asked) and pooling.threshold_met(
         asked, threshold.owners, 0 if threshold.quantity is None else micros(threshold.quantity)
     )
@@ -209,7 +209,7 @@ def _case(
         # A key made of the nonce, so that ties cannot be aimed at.
         key = digest(terms.nonce, "\0", entry.entry_id)
         limit = None if entry.limit is None else micros(entry.limit)
-        return Member(owner_of(entry.agent), key, micros(entry.left), limit, micros(entry.minimum))
+        return Member(owner_of(entry.agent), key, entry.left_micros, limit, micros(entry.minimum))
 
     problem = PoolProblem(
         tuple(map(member, joined)),

@@ -64,7 +64,7 @@ def decide(command: object, book: Resource, facts: Facts, owner: Agent | None = 
 @decide.register
 def _(command: DeclareResource, book: Resource, facts: Facts, owner: Agent | None = None) -> list[Event]:
     name = name_of(command.resource)
-    in_parts = any(micros(entry.left) % MICRO for entry in live(book.entries, facts.now)) or any(
+    in_parts = any(entry.left_micros % MICRO for entry in live(book.entries, facts.now)) or any(
         demand.amounts[name] % MICRO or demand.left % MICRO
         for demand in live(book.bundles.values(), facts.now)
     )

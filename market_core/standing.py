@@ -36,5 +36,5 @@ def _period(book: Resource, moment: datetime, ahead: int) -> datetime:
 
 def _asked(book: Resource) -> int:
     """Return how much is asked for and in no pool, in micro-units."""
-    pooled = sum(micros(entry.left) for pool_id in book.pools for entry in members(book, pool_id))
+    pooled = sum(entry.left_micros for pool_id in book.pools for entry in members(book, pool_id))
     return book.demand_sums.micros - pooled

@@ -1,5 +1,6 @@
 """What the shell needs from outside: a store of events, a clock, a source of ids. And how they say no."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -68,22 +69,68 @@ class Ended(NamedTuple):
     ids: tuple[str, ...]
 
 
-class Rewritten(NamedTuple):
-    """A new body of a summary that is there and otherwise stays as it is."""
+class Lessened(NamedTuple):
+    """What is left of open demands or offers of one owner: their summaries' bodies are to say so under `left`.
+
+    `left` is a JSON object of amounts by id, in millionths. Otherwise the summaries, which are there, stay as they are.
+    """
 
     kind: str
-    id: str
-    body: str
+    owner: str
+    left: str
+
+
+def lessened(body: str, left: int) -> str:
+    """Return the body of a summary with another `left`, which is given in millionths."""
+    return _json({**json.loads(body), "left": _text(left)})
 
 
 class Notice(NamedTuple):
-    """Something worth knowing, for those who read `topic`. `by` caused it and is not told."""
+    """Something worth knowing, for those who read `topic`. `by` caused it and is not told.
+
+    With `many` it is so many notices in one, with a body that `packed` wrote. Readers get them one by one.
+    """
 
     topic: str
     kind: str
     ref: str
     by: str
     body: str = "{}"
+    many: int = 1
+
+
+def packed(common: str, names: str, rows: Sequence[str]) -> str:
+    """Return the body of many notices in one: each says `common` and, under `names`, what its row has.
+
+    All are given as JSON: an object, a list of names, and lists as long, in which a number is an amount in millionths.
+
+    >>> body = packed('{"x":"a"}', '["y","z"]', ['["b",2500000]', '["c",null]'])
+    >>> [notice.body for notice in unpacked(Notice("topic", "kind", "ref", "by", body, 2))]
+    ['{"x":"a","y":"b","z":"2.5"}', '{"x":"a","y":"c","z":null}']
+    """
+    return f"[{common},{names},{','.join(rows)}]"
+
+
+def unpacked(notice: Notice) -> list[Notice]:
+    """Return the notices that are in one, in order; that there are many its body tells."""
+    if not notice.body.startswith("["):
+        return [notice]
+    common, names, *rows = json.loads(notice.body)
+    return [
+        notice._replace(body=_json(common | dict(zip(names, map(_text, row), strict=True))), many=1)
+        for row in rows
+    ]
+
+
+def _text(value: str | int | None) -> str | None:
+    if not isinstance(value, int):
+        return value
+    text = f"{value // 10**6}.{value % 10**6:06}".rstrip("0")
+    return text.removesuffix(".")
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +148,7 @@ class Transaction:
     """All that one command changes, in one piece.
 
     `guards` are streams only read, with their versions; `summaries` hold each kind and id once; `ended` and
-    `rewritten` are of what has a summary already.
+    `lessened` are of what has a summary already.
     """
 
     writes: tuple[Write, ...]
@@ -110,7 +157,7 @@ class Transaction:
     notices: tuple[Notice, ...] = ()
     remember: Remembered | None = None
     ended: tuple[Ended, ...] = ()
-    rewritten: tuple[Rewritten, ...] = ()
+    lessened: tuple[Lessened, ...] = ()
 
 
 def keep_those_that_hold(batch: Sequence[Transaction], keep: Callable[[Transaction], bool]) -> frozenset[int]:

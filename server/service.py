@@ -33,10 +33,10 @@ from server.ports import (
     Ended,
     EventStore,
     Ids,
+    Lessened,
     Notice,
     Recorded,
     Remembered,
-    Rewritten,
     Solver,
     StoreBroken,
     StoreUnavailable,
@@ -172,7 +172,7 @@ class _Draft:
     summaries: dict[tuple[str, str], Summary] = field(default_factory=dict)
     notices: list[Notice] = field(default_factory=list)
     ended: list[Ended] = field(default_factory=list)
-    rewritten: list[Rewritten] = field(default_factory=list)
+    lessened: list[Lessened] = field(default_factory=list)
 
 
 class Service:
@@ -513,8 +513,8 @@ class Service:
                 draft.notices.append(row)
             elif isinstance(row, Ended):
                 draft.ended.append(row)
-            elif isinstance(row, Rewritten):
-                draft.rewritten.append(row)
+            elif isinstance(row, Lessened):
+                draft.lessened.append(row)
             else:
                 draft.summaries[row.kind, row.id] = row
         return stream.state
@@ -561,7 +561,7 @@ def _transaction(draft: _Draft, waiting: _Waiting) -> Transaction:
         tuple(draft.notices),
         _remember(waiting),
         tuple(draft.ended),
-        tuple(draft.rewritten),
+        tuple(draft.lessened),
     )
 
 

@@ -185,5 +185,5 @@ def _side(sums: Sums, entries: int, gone: Sequence[Entry]) -> SideSeen:
     """Return a side without the entries whose time is over."""
     fewer = Counter(owner_of(entry.agent) for entry in gone)
     owners = len(sums.owners) - sum(sums.owners[owner] == count for owner, count in fewer.items())
-    left = sums.micros - sum(micros(entry.left) for entry in gone)
+    left = sums.micros - sum(entry.left_micros for entry in gone)
     return SideSeen(entries - len(gone), owners, from_micros(left))

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache, singledispatch
+from itertools import groupby
 
 from market_core.book import BundleDemand, Entry, Resource, entry_of
 from market_core.events import (
@@ -27,9 +28,9 @@ from market_core.events import (
 )
 from market_core.handle import resource_stream
 from market_core.standing import next_clearing
-from market_core.values import MARKET, from_micros, name_of, plain, plain_micros, resource_of, shown
+from market_core.values import MARKET, from_micros, name_of, plain, resource_of, shown
 from server.partners import partners
-from server.ports import Ended, Notice, Rewritten, Summary
+from server.ports import Ended, Lessened, Notice, Summary, packed
 from server.projection.rows import Projected, epoch, json_of
 
 _name = lru_cache(maxsize=64)(json_of)  # a large clearing asks for one name very often
@@ -222,35 +223,29 @@ def _fill_rows(
 ) -> list[Projected]:
     """Return what became of many entries of one side, and a receipt for each as `_receipt` makes it."""
     kind, news = ("demand", "demand_allocated") if side is book.demand else ("offer", "offer_sold")
-    part = zip(fills.entry_ids, fills.reasons, strict=True)
-    rows: list[Projected] = [
-        Rewritten(kind, one, _entry_body(book, side[one])) for one, reason in part if reason
-    ]
     ended = [one for one, reason in zip(fills.entry_ids, fills.reasons, strict=True) if not reason]
-    rows += [Ended(kind, "filled", tuple(ended))] if ended else []
+    rows: list[Projected] = [Ended(kind, "filled", tuple(ended))] if ended else []
     ref = resource_stream(book.name).partition("/")[2]
-    begin = f'{json_of({"at": shown(at), "resource": book.name})[:-1]},"entry":"'
-    middle = f'","unit_price":"{plain(price)}","payment":"'
-    columns = zip(
-        fills.entry_ids,
-        fills.agents,
-        map(plain_micros, fills.quantities),
-        map(plain_micros, fills.payments),
-        fills.reasons,
-        ["null" if saving is None else f'"{plain_micros(saving)}"' for saving in fills.savings],
-        strict=True,
-    )
-    rows += [
-        Notice(  # ids and reasons have nothing that JSON escapes
-            agent,
-            news,
-            ref,
-            MARKET,
-            f'{begin}{entry_id}","quantity":"{quantity}{middle}{payment}","reason":"{reason}","saving":{saving}}}',
-        )
-        for entry_id, agent, quantity, payment, reason, saving in columns
+    common = json_of({"at": shown(at), "resource": book.name, "unit_price": plain(price)})
+    savings = ("null" if saving is None else saving for saving in fills.savings)
+    columns = zip(fills.entry_ids, fills.quantities, fills.payments, fills.reasons, savings, strict=True)
+    told = [  # ids and reasons have nothing that JSON escapes
+        f'["{entry_id}",{quantity},{payment},"{reason}",{saving}]'
+        for entry_id, quantity, payment, reason, saving in columns
     ]
+    begin = 0
+    for agent, run in groupby(fills.agents):
+        end = begin + len(list(run))
+        mine = zip(fills.entry_ids[begin:end], fills.reasons[begin:end], strict=True)
+        left = [f'"{one}":{side[one].left_micros}' for one, reason in mine if reason]
+        if left:
+            rows.append(Lessened(kind, agent, f"{{{','.join(left)}}}"))
+        rows.append(Notice(agent, news, ref, MARKET, packed(common, _RECEIPT, told[begin:end]), end - begin))
+        begin = end
     return rows
+
+
+_RECEIPT = '["entry","quantity","payment","reason","saving"]'
 
 
 @of_book.register
@@ -365,9 +360,9 @@ def _receipt(
     told = {
         "at": shown(event.at),
         "resource": book.name,
+        "unit_price": None if price is None else plain(price),
         "entry": fill.entry_id,
         "quantity": plain(fill.quantity),
-        "unit_price": None if price is None else plain(price),
         "payment": plain(fill.payment),
         "reason": fill.reason,
         "saving": None if fill.saving is None else plain(fill.saving),

@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 from pydantic_core import to_json
 
-from server.ports import Ended, Notice, Rewritten, Summary
+from server.ports import Ended, Lessened, Notice, Summary
 
-Projected = Summary | Notice | Ended | Rewritten
+Projected = Summary | Notice | Ended | Lessened
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

@@ -1,5 +1,6 @@
 """The store in memory: for embedding and tests. Plain dictionaries; everything dies with the process."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -18,6 +19,8 @@ from server.ports import (
     Summary,
     Transaction,
     keep_those_that_hold,
+    lessened,
+    unpacked,
 )
 
 
@@ -73,15 +76,18 @@ class MemoryStore:
             known = self._summaries.get(key)
             position = known.position if known else len(self._summaries) + 1
             self._summaries[key] = Found(position, summary, 0)
-        for kind, some_id, body in transaction.rewritten:
-            found = self._summaries[kind, some_id]
-            self._summaries[kind, some_id] = replace(found, summary=found.summary._replace(body=body))
+        for kind, _, lefts in transaction.lessened:
+            for some_id, left in json.loads(lefts).items():
+                found = self._summaries[kind, some_id]
+                summary = found.summary._replace(body=lessened(found.summary.body, left))
+                self._summaries[kind, some_id] = replace(found, summary=summary)
         for kind, status, ids in transaction.ended:
             for some_id in ids:
                 found = self._summaries[kind, some_id]
                 summary = found.summary._replace(parent="", status=status, until=None, tags=(), body="{}")
                 self._summaries[kind, some_id] = replace(found, summary=summary)
-        self._notices.extend(transaction.notices)
+        for notice in transaction.notices:
+            self._notices.extend(unpacked(notice))
         if transaction.remember:
             self._remembered[transaction.remember.agent, transaction.remember.key] = transaction.remember
         return True

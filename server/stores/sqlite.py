@@ -15,7 +15,6 @@ import anyio.to_thread
 
 from server.ports import (
     Found,
-    Notice,
     Page,
     Posted,
     Query,
@@ -27,8 +26,19 @@ from server.ports import (
     Summary,
     Transaction,
     keep_those_that_hold,
+    lessened,
 )
 from server.stores.sqlite_file import PATIENCE, locked, open_file, open_reader, translated
+from server.stores.sqlite_many import (
+    ENDING,
+    LEFT,
+    forget_left,
+    keep_ended,
+    keep_lessened,
+    keep_notices,
+    posted,
+    tidy,
+)
 
 _SLOW = 0.002  # seconds a commit may take on the event loop
 _SLOW_ALONE = 0.01  # the same for a commit that one caller waits for: likely there is nobody else
@@ -38,7 +48,6 @@ _POLL = 0.1  # seconds between looks at what other processes wrote, while somebo
 _T = TypeVar("_T")
 
 # What `Query.status` asks for: an open thing whose time is over counts as closed.
-_ENDING = ("demand", "offer")  # kinds whose end may stand in the table `ended`
 _TAGGED = ("auction", "award", "agent")  # kinds that have tags
 _STATUS_NOW = (
     "CASE WHEN {t}.status = 'open' AND {t}.until IS NOT NULL AND {t}.until <= :now "
@@ -47,7 +56,7 @@ _STATUS_NOW = (
 _AS_IT_STANDS = "s.position, s.kind, s.id, s.stream, s.owner, s.parent, s.status, s.until, s.tags, s.body"
 _AS_ENDED = (
     "s.position, s.kind, s.id, s.stream, s.owner, CASE WHEN e.id IS NULL THEN s.parent ELSE '' END parent, "
-    "coalesce(e.status, s.status), CASE WHEN e.id IS NULL THEN s.until END, s.tags, "
+    "coalesce(e.status, s.status) status, CASE WHEN e.id IS NULL THEN s.until END, s.tags, "
     "CASE WHEN e.id IS NULL THEN s.body ELSE '{}' END"
 )
 
@@ -86,7 +95,7 @@ class SqliteStore:
 
     async def commit(self, batch: Sequence[Transaction]) -> frozenset[int]:
         """Make the transactions that hold durable, in order; return the positions of the others."""
-        is_long = sum(len(one.notices) + len(one.summaries) for one in batch) > _MANY
+        is_long = sum(map(_length, batch)) > _MANY
         async with self._turn, self._letting_read() if is_long else nullcontext():
             stale = await self._patiently(lambda: self._write(batch), aside=is_long)
             try:
@@ -179,10 +188,11 @@ class SqliteStore:
         total = (await self._rows(f"SELECT count(*) {source}", values))[0][0]
         if query.before is not None:
             source, values = f"{source} AND s.position < :before", {**values, "before": query.before}
+        left = LEFT if query.kind in ENDING else "NULL"
         rows = await self._rows(
-            "SELECT *, (SELECT count(*) FROM summaries b WHERE b.parent = page.id AND b.parent != '' "
+            f"SELECT *, {left}, (SELECT count(*) FROM summaries b WHERE b.parent = page.id AND b.parent != '' "
             "AND b.kind = 'bid' AND b.status = 'standing') FROM ("
-            f"SELECT {_AS_ENDED if query.kind in _ENDING else _AS_IT_STANDS} {source} ORDER BY s.position DESC LIMIT :limit) page ORDER BY page.position DESC",
+            f"SELECT {_AS_ENDED if query.kind in ENDING else _AS_IT_STANDS} {source} ORDER BY s.position DESC LIMIT :limit) page ORDER BY page.position DESC",
             {**values, "limit": query.limit},
         )
         return Page(tuple(_found(row) for row in rows), total)
@@ -199,8 +209,9 @@ class SqliteStore:
             f"AND (? = '' OR by != ?) ORDER BY position {order} LIMIT ?",
             (*reader.topics, reader.follows, after or 0, reader.follows, reader.follows, limit),
         )
-        posted = [Posted(row[0], Notice(*row[1:])) for row in rows]
-        return posted[::-1] if after is None else posted
+        if after is None:
+            return posted(rows[::-1], 0)[-limit:]
+        return posted(rows, after)[:limit]
 
     async def posted_after(self, after: int, limit: int) -> Sequence[Posted]:
         """Return notices of all topics above `after`."""
@@ -208,7 +219,7 @@ class SqliteStore:
             "SELECT position, topic, kind, ref, by, body FROM notices WHERE position > ? ORDER BY position LIMIT ?",
             (after, limit),
         )
-        return [Posted(row[0], Notice(*row[1:])) for row in rows]
+        return posted(rows, after)[:limit]
 
     async def last_position(self) -> int:
         """Return the position of the newest notice."""
@@ -260,12 +271,11 @@ class SqliteStore:
         return [row[0] for row in await self._rows("SELECT DISTINCT stream FROM events ORDER BY stream")]
 
     async def tidy(self, most: int) -> bool:
-        """Write the end of up to `most` demands and offers into their summaries."""
-        if not await self._rows("SELECT 1 FROM ended LIMIT 1"):
+        """Write the end of up to `most` demands and offers into their summaries, and what is left of others."""
+        if not await self._rows("SELECT 1 FROM ended UNION ALL SELECT 1 FROM lessened LIMIT 1"):
             return False
         async with self._turn:
-            found = await self._patiently(lambda: _tidy(self._connection, most))
-        return found == most
+            return await self._patiently(lambda: tidy(self._connection, most))
 
     async def _rows(self, sql: str, values: Any = (), *, long: bool = False) -> list[Any]:
         def read() -> list[Any]:
@@ -330,6 +340,10 @@ def _may_be_long(known: Mapping[str, int | None]) -> bool:
     return any(version is None and stream.startswith("resource/") for stream, version in known.items())
 
 
+def _length(transaction: Transaction) -> int:
+    return sum([notice.many for notice in transaction.notices]) + len(transaction.summaries)
+
+
 def _keep(db: sqlite3.Connection, transaction: Transaction) -> bool:
     """Write `transaction` if it holds; return whether it did."""
     versions = [(write.stream, write.expected) for write in transaction.writes]
@@ -351,16 +365,10 @@ def _keep(db: sqlite3.Connection, transaction: Transaction) -> bool:
             [(write.stream, event.version, event.body, event.hash) for event in write.events],
         )
     _keep_summaries(db, transaction.summaries)
-    db.executemany(
-        "UPDATE summaries SET body = ? WHERE kind = ? AND id = ?",
-        [(body, kind, some_id) for kind, some_id, body in transaction.rewritten],
-    )
+    keep_lessened(db, transaction.lessened)
     if transaction.ended:
-        _keep_ended(db, transaction)
-    db.executemany(
-        "INSERT INTO notices (topic, kind, ref, by, body) VALUES (?, ?, ?, ?, ?)",
-        transaction.notices,
-    )
+        keep_ended(db, transaction.ended)
+    keep_notices(db, transaction.notices)
     return True
 
 
@@ -376,6 +384,7 @@ def _keep_summaries(db: sqlite3.Connection, summaries: Sequence[Summary]) -> Non
             for s in summaries
         ],
     )
+    forget_left(db, summaries)
     tagged = [summary for summary in summaries if summary.kind in _TAGGED]
     position = "(SELECT position FROM summaries WHERE kind = ? AND id = ?)"
     db.executemany(
@@ -387,47 +396,13 @@ def _keep_summaries(db: sqlite3.Connection, summaries: Sequence[Summary]) -> Non
     )
 
 
-def _keep_ended(db: sqlite3.Connection, transaction: Transaction) -> None:
-    """Note what has ended; its summaries follow later (`tidy`), but for what wakes the scheduler."""
-    ids: dict[tuple[str, str], list[str]] = {}
-    for kind, status, some in transaction.ended:
-        ids.setdefault((kind, status), []).extend(some)
-    for (kind, status), together in ids.items():  # one statement takes a quarter of the time of many
-        db.execute(
-            "INSERT OR REPLACE INTO ended SELECT ?, value, ? FROM json_each(?)",
-            (kind, status, json.dumps(sorted(together))),  # in the order of the table
-        )
-    db.execute(
-        "UPDATE summaries SET until = NULL WHERE status = 'open' AND until IS NOT NULL "
-        "AND EXISTS (SELECT 1 FROM ended e WHERE e.kind = summaries.kind AND e.id = summaries.id)"
-    )
-
-
-def _tidy(db: sqlite3.Connection, most: int) -> int:
-    """Move up to so many ends into their summaries; return how many there were."""
-    db.execute("BEGIN IMMEDIATE")
-    try:
-        ended = db.execute("SELECT status, kind, id FROM ended LIMIT ?", (most,)).fetchall()
-        db.executemany(
-            "UPDATE summaries SET parent = '', status = ?, until = NULL, tags = '', body = '{}' WHERE kind = ? AND id = ?",
-            ended,
-        )
-        db.executemany("DELETE FROM ended WHERE kind = ? AND id = ?", [row[1:] for row in ended])
-        db.execute("COMMIT")
-    except BaseException:
-        with suppress(sqlite3.Error):
-            db.execute("ROLLBACK")
-        raise
-    return len(ended)
-
-
 def _search(query: Query) -> tuple[str, dict[str, object]]:
     """Return the FROM and WHERE of a query (without `before`) and its named values."""
     values: dict[str, object] = {"now": query.now}
     values["kind"] = query.kind
     # A plus keeps the planner from the index by kind where another is the better.
     narrow = query.owner or query.parent or query.tag
-    ending = query.kind in _ENDING
+    ending = query.kind in ENDING
     joins = " LEFT JOIN ended e ON e.kind = s.kind AND e.id = s.id" if ending else ""
     tests = ["+s.kind = :kind" if narrow else "s.kind = :kind"]
     if query.kind != "bid":
@@ -457,7 +432,9 @@ def _one_of(status: str, name: str, wanted: Sequence[str], values: dict[str, obj
 
 
 def _found(row: Sequence[Any]) -> Found:
-    position, kind, some_id, stream, owner, parent, status, until, tags, body, children = row
+    position, kind, some_id, stream, owner, parent, status, until, tags, body, left, children = row
+    if left is not None:
+        body = lessened(body, left)
     summary = Summary(
         kind, some_id, stream, owner, parent, status, until, tuple(tags.split("\n")) if tags else (), body
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from server.ports import StoreBroken, StoreUnavailable
 
-FORMAT = 2
+FORMAT = 3
 """The version of the tables below, kept in the file (user_version)."""
 _APPLICATION = 0x41674D6B  # "AgMk": says whose file it is
 PATIENCE = 10.0  # seconds to wait for another process's write
@@ -48,6 +48,11 @@ CREATE TABLE snapshots (
     stream TEXT PRIMARY KEY, version INTEGER NOT NULL, hash TEXT NOT NULL, form TEXT NOT NULL, body TEXT NOT NULL
 );
 """
+# What format 3 has added: what is left of an owner's entries (a JSON object by id), which comes before what the
+# summaries say, until it is written there too. Since then a row of notices may be many in one, too.
+_SINCE_2 = """
+CREATE TABLE lessened (kind TEXT NOT NULL, owner TEXT NOT NULL, lefts TEXT NOT NULL, PRIMARY KEY (kind, owner)) WITHOUT ROWID
+"""
 
 
 def open_file(path: str) -> sqlite3.Connection:
@@ -81,9 +86,9 @@ def _prepare(db: sqlite3.Connection, path: str) -> None:
     db.execute("PRAGMA synchronous = FULL")
     db.execute(f"PRAGMA cache_size = -{_CACHE}")
     with _transaction(db, "IMMEDIATE"):
-        new = _check_ours(db, path)
-        if new or _format(db) < FORMAT:
-            for statement in f"{_TABLES if new else ''};{_SINCE_1}".split(";"):
+        known = 0 if _check_ours(db, path) else _format(db)
+        if known < FORMAT:
+            for statement in ";".join((_TABLES, _SINCE_1, _SINCE_2)[known:]).split(";"):
                 db.execute(statement)
             db.execute(f"PRAGMA application_id = {_APPLICATION}")
             db.execute(f"PRAGMA user_version = {FORMAT}")

@@ -35,8 +35,8 @@ def test_demand_and_offers_are_recorded_as_posted():
     assert (book.name, list(book.entries)) == (
         "GPU Hours",
         [
-            Entry("dem_gpu-hours_t1", "a", "demand", D("1.5"), D("1.5"), D("2.5"), later(60), NOON),
-            Entry("off_gpu-hours_t2", "b", "offer", D(4), D(4), D(0), None, NOON),
+            Entry("dem_gpu-hours_t1", "a", "demand", D("1.5"), 1_500_000, D("2.5"), later(60), NOON),
+            Entry("off_gpu-hours_t2", "b", "offer", D(4), 4_000_000, D(0), None, NOON),
         ],
     )
 

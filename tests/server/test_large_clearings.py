@@ -20,14 +20,15 @@ from market_core.handle import agent_stream, resource_stream
 from server import codec, streams
 from server.ports import (
     Ended,
+    Lessened,
     Notice,
     Query,
     Reader,
-    Rewritten,
     Snapshot,
     StoreUnavailable,
     Summary,
     Transaction,
+    packed,
 )
 from server.stores import sqlite
 from server.stores.memory import MemoryStore
@@ -50,7 +51,9 @@ def in_parts(monkeypatch):
 async def posted(service) -> None:
     """Post a book of which some is filled, some filled in part, some left out and some not reached."""
     for at, (quantity, limit) in enumerate([(2, 5), (1, "4.5"), (1, None), (3, 4), (3, 4), (1, "0.5")]):
-        ask = RequestResources(agent=f"a{at}", resource='"G" 50%', quantity=quantity, max_unit_price=limit)
+        ask = RequestResources(
+            agent=f"a{at // 2}", resource='"G" 50%', quantity=quantity, max_unit_price=limit
+        )
         await service.execute(ask, said)
     whole = RequestResources(agent="w", resource='"g" 50%', quantity=5, min_quantity=5, max_unit_price=4)
     await service.execute(whole, said)
@@ -87,13 +90,15 @@ async def test_rows_and_receipts_of_parts_are_those_of_one_piece(kind, tmp_path,
 async def test_tidying_changes_nothing_that_anybody_sees(in_parts, tmp_path, most):
     store = SqliteStore(str(tmp_path / "market.db"))
     before = await cleared(store)
-    put_off = await store._rows("SELECT count(*) FROM ended")
-    assert put_off[0][0] > 2
+    ended = (await store._rows("SELECT count(*) FROM ended"))[0][0]
+    lessened = (await store._rows("SELECT count(*) FROM lessened, json_each(lefts)"))[0][0]
+    assert ended > 2
+    assert lessened > 1
     more = 0
     while await store.tidy(most):
         more += 1
-    assert more == (put_off[0][0] if most == 1 else 0)
-    assert (await store._rows("SELECT count(*) FROM ended"))[0][0] == 0
+    assert ended <= more <= ended + lessened if most == 1 else more == 0
+    assert await store._rows("SELECT 1 FROM ended UNION ALL SELECT 1 FROM lessened") == []
     held = await contents(store)
     assert held["summaries"] == before["summaries"]
     assert sorted(posted.notice for posted in held["notices"]) == before["notices"]
@@ -145,13 +150,13 @@ async def test_what_has_ended_is_neither_open_nor_due(store_and_wait):
     store, wait = store_and_wait
     await entries(store)
     ended = (Ended("demand", "filled", ("d0", "d1", "d3")),)
-    kept = (Rewritten("demand", "d2", '{"n": 2}'),)
-    await store.commit([Transaction((), ended=ended, rewritten=kept)])
+    less = (Lessened("demand", "ann", '{"d2":2000000}'),)
+    await store.commit([Transaction((), ended=ended, lessened=less)])
     await wait()
     found = {status: (await store.find(Query("demand", status=status, owner="ann"))).found
              for status in ((), ("open",), ("filled",))}  # fmt: skip
     assert [f.summary.id for f in found["open",]] == ["d2"]
-    assert found["open",][0].summary.body == '{"n": 2}'
+    assert found["open",][0].summary.body == '{"n":1,"left":"2"}'
     assert [f.summary.id for f in found["filled",]] == ["d3", "d1", "d0"]
     assert {f.summary[3:] for f in found["filled",]} == {("ann", "", "filled", None, (), "{}")}
     assert len(found[()]) == 4
@@ -159,6 +164,80 @@ async def test_what_has_ended_is_neither_open_nor_due(store_and_wait):
     assert [f.summary.id for f in under.found] == ["d2"]
     assert await store.next_until() == 2
     assert list(await store.due(1)) == []
+
+
+async def lefts(store) -> dict[str, str]:
+    """Return the bodies of the entries by id."""
+    page = await store.find(Query("demand", owner="ann"))
+    return {found.summary.id: found.summary.body for found in page.found}
+
+
+async def test_the_newest_word_on_what_is_left_counts(store_and_wait):
+    store, wait = store_and_wait
+    await entries(store)
+
+    async def lessened(left: str) -> None:
+        await store.commit([Transaction((), lessened=(Lessened("demand", "ann", left),))])
+
+    await lessened('{"d0":7000000,"d1":6,"d2":5000000}')
+    await lessened('{"d1":4000000,"d3":3000000}')
+    await wait()
+    left = {
+        name: f'{{"n":1,"left":"{number}"}}'
+        for name, number in zip(("d0", "d1", "d2", "d3"), "7453", strict=True)
+    }
+    assert await lefts(store) == left
+    told = Summary("demand", "d0", "resource/r", "ann", "resource/r", "open", None, (), '{"left":"2"}')
+    gone = told._replace(id="d1", parent="", status="withdrawn", body="{}")
+    await lessened('{"d0":6,"d1":3,"d2":4}')
+    await store.commit([Transaction((), summaries=(told, gone))])
+    await store.commit([Transaction((), ended=(Ended("demand", "filled", ("d2",)),))])
+    left = {"d0": '{"left":"2"}', "d1": "{}", "d2": "{}", "d3": left["d3"]}
+    assert await lefts(store) == left
+    await wait()
+    assert await lefts(store) == left
+
+
+def receipts(topic: str, *numbers: int) -> Notice:
+    """Return so many notices in one."""
+    rows = [f'["{topic}{number}",{number},null]' for number in numbers]
+    return Notice(
+        topic, "k", "r", "market", packed('{"at":"now"}', '["id","left","why"]', rows), len(numbers)
+    )
+
+
+async def test_many_notices_in_one_are_read_one_by_one(store_and_wait):
+    store, _ = store_and_wait
+    one = Notice("ann", "k", "r", "bob", '{"one":1}')
+    told = (receipts("ann", 5, 1_500_000, 2_000_000), one, receipts("bob", 20_000_000), receipts("ann", 0, 9))
+    await store.commit(
+        [Transaction((), notices=(one,)), Transaction((), notices=told), Transaction((), notices=(one,))]
+    )
+    every = await store.posted_after(0, 100)
+    assert [posted.position for posted in every] == list(range(1, 10))
+    assert await store.last_position() == 9
+    bodies = [json.loads(posted.notice.body) for posted in every]
+    assert [body.get("left") for body in bodies] == [
+        None,
+        "0.000005",
+        "1.5",
+        "2",
+        None,
+        "20",
+        "0",
+        "0.000009",
+        None,
+    ]
+    assert every[1].notice == Notice(
+        "ann", "k", "r", "market", '{"at":"now","id":"ann5","left":"0.000005","why":null}'
+    )
+    own = [posted for posted in every if posted.notice.topic == "ann"]
+    for limit in range(1, 10):
+        for after in range(10):
+            assert list(await store.posted_after(after, limit)) == every[after : after + limit]
+            above = [posted for posted in own if posted.position > after][:limit]
+            assert list(await store.notices(Reader(("ann",)), after, limit)) == above
+        assert list(await store.notices(Reader(("ann",)), None, limit)) == own[-limit:]
 
 
 async def test_whose_entries_have_all_ended_hears_no_more_of_the_resource(store_and_wait):

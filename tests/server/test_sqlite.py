@@ -85,10 +85,13 @@ async def test_a_file_of_a_newer_format_is_refused_with_what_to_do(path):
     assert file_of(path) == before
 
 
-async def test_a_file_of_an_older_format_is_brought_up_to_this_one(path):
+@pytest.mark.parametrize("known", [1, 2])
+async def test_a_file_of_an_older_format_is_brought_up_to_this_one(path, known):
     auction_id = await a_market(path)
-    foreign(path, "DROP TABLE ended", "DROP TABLE snapshots", "PRAGMA user_version = 1",
-            "CREATE TABLE snapshots (stream TEXT PRIMARY KEY, version, hash, form, body) WITHOUT ROWID")  # fmt: skip
+    foreign(path, "DROP TABLE lessened", f"PRAGMA user_version = {known}")
+    if known == 1:
+        foreign(path, "DROP TABLE ended", "DROP TABLE snapshots",
+                "CREATE TABLE snapshots (stream TEXT PRIMARY KEY, version, hash, form, body) WITHOUT ROWID")  # fmt: skip
     store = SqliteStore(path)
     async with services(store) as (service,):
         assert await bidders(service, auction_id) == {"p"}
