@@ -117,11 +117,14 @@ def _write_lessened(db: sqlite3.Connection, most: int) -> int:
         ids += [(left, kind, some_id) for some_id, left in json.loads(lefts).items()]
         if len(ids) >= most:
             break
-    read = "SELECT body FROM summaries WHERE kind = ? AND id = ? AND status = 'open'"
-    found = [(db.execute(read, row[1:]).fetchone(), row) for row in ids]
+    read = "SELECT body FROM summaries WHERE kind = ? AND id = ?"
+    bodies = [db.execute(read, (kind, some_id)).fetchone()[0] for _, kind, some_id in ids]
     db.executemany(
         "UPDATE summaries SET body = ? WHERE kind = ? AND id = ?",
-        [(lessened(summary[0], left), kind, some_id) for summary, (left, kind, some_id) in found if summary],
+        [
+            (lessened(body, left), kind, some_id)
+            for body, (left, kind, some_id) in zip(bodies, ids, strict=True)
+        ],
     )
     db.executemany("DELETE FROM lessened WHERE kind = ? AND owner = ?", owners)
     return max(len(owners), len(ids))

@@ -39,7 +39,7 @@ SPOILT: dict[str, tuple[Callable[[Path], None], str]] = {
     "corrupt": (_corrupt, "file is not a database"),
     "damaged": (_damaged, "malformed"),
     "foreign": (_foreign, "is a database of another program"),
-    "newer": (_newer, "has format 99; this version of agent-market reads formats up to 2: upgrade it"),
+    "newer": (_newer, "has format 99; this version of agent-market reads formats up to 3: upgrade it"),
 }
 
 

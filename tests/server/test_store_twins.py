@@ -1,12 +1,26 @@
 """Whatever is committed, in whatever order: both stores answer every question alike."""
 
 import asyncio
+import json
 from itertools import product
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from server.ports import Notice, Query, Reader, Recorded, Remembered, Snapshot, Summary, Transaction, Write
+from server.ports import (
+    Ended,
+    Lessened,
+    Notice,
+    Query,
+    Reader,
+    Recorded,
+    Remembered,
+    Snapshot,
+    Summary,
+    Transaction,
+    Write,
+    packed,
+)
 from server.stores.memory import MemoryStore
 from server.stores.sqlite import SqliteStore
 
@@ -35,6 +49,15 @@ notices = st.builds(
     kind=st.sampled_from(("k", "l")),
     ref=st.just("r"),
     by=st.sampled_from(WHO),
+    body=st.just("{}"),
+    many=st.just(1),
+)
+in_one = st.builds(  # many notices
+    lambda notice, numbers: notice._replace(
+        body=packed('{"at":"now"}', '["n"]', [f"[{number}]" for number in numbers]), many=len(numbers)
+    ),
+    notices,
+    st.lists(st.integers(0, 10**7), min_size=1, max_size=3),
 )
 keys = st.builds(
     Remembered,
@@ -63,7 +86,7 @@ def transactions(draw, sizes: dict[str, int]) -> Transaction:
         tuple(writes),
         tuple((stream, version(stream)) for stream in draw(st.lists(st.sampled_from(STREAMS), max_size=1))),
         tuple(draw(st.lists(summaries, max_size=3, unique_by=lambda row: (row.kind, row.id)))),
-        tuple(draw(st.lists(notices, max_size=3))),
+        tuple(draw(st.lists(notices | in_one, max_size=3))),
         draw(st.none() | keys),
     )
 
@@ -120,3 +143,65 @@ async def compare(history: list[list[Transaction]]) -> None:
 @given(histories())
 def test_both_stores_give_the_same_answers_after_any_history(history):
     asyncio.run(compare(history))
+
+
+ENTRIES = {"d0": "ann", "d1": "ann", "d2": "ann", "d3": "bob"}
+
+
+def entry(name: str, status: str = "open", left: int = 9) -> Summary:
+    return Summary(
+        "demand", name, "resource/r", ENTRIES[name], "resource/r", status, None, (), f'{{"left":"{left}"}}'
+    )
+
+
+@st.composite
+def fates(draw) -> list[Transaction | int]:
+    """What becomes of entries: some are lessened, told anew or ended; a number is how much is tidied."""
+    standing, made = set(ENTRIES), []
+    for _ in range(draw(st.integers(1, 12))):
+        what = draw(st.sampled_from(("lessened", "lessened", "told", "withdrawn", "ended", "tidied")))
+        some = draw(st.lists(st.sampled_from(sorted(standing)), unique=True)) if standing else []
+        if what == "tidied":
+            made.append(draw(st.integers(1, 4)))
+        elif what == "lessened":
+            owners = {
+                ENTRIES[name]: {n: draw(st.integers(1, 10**7)) for n in some if ENTRIES[n] == ENTRIES[name]}
+                for name in some
+            }
+            rows = tuple(Lessened("demand", owner, json.dumps(left)) for owner, left in owners.items())
+            made.append(Transaction((), lessened=rows))
+        elif what == "ended":
+            made.append(Transaction((), ended=(Ended("demand", "filled", tuple(some)),)))
+        else:
+            status = "open" if what == "told" else what
+            made.append(
+                Transaction(
+                    (), summaries=tuple(entry(name, status, draw(st.integers(1, 8))) for name in some)
+                )
+            )
+        if what in ("ended", "withdrawn"):
+            standing -= set(some)
+    return made
+
+
+async def compare_fates(made: list[Transaction | int]) -> None:
+    memory, sqlite = MemoryStore(), SqliteStore(":memory:")
+    try:
+        first = Transaction((), summaries=tuple(map(entry, ENTRIES)))
+        for one in (first, *made):
+            if isinstance(one, int):
+                await sqlite.tidy(one)
+            else:
+                for store in (memory, sqlite):
+                    await store.commit([one])
+            for status in ((), ("open",), ("filled",)):
+                query = Query("demand", status=status)
+                assert await memory.find(query) == await sqlite.find(query)
+    finally:
+        await sqlite.close()
+
+
+@settings(max_examples=150, deadline=None, derandomize=True, database=None)
+@given(fates())
+def test_what_is_put_off_is_seen_at_once_whatever_comes_after_it(made):
+    asyncio.run(compare_fates(made))
