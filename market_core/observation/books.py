@@ -17,7 +17,7 @@ from market_core.facts import Facts
 from market_core.rejections import Code, Rejection
 from market_core.standing import next_clearing
 from market_core.terms import ClearingRule, Policy
-from market_core.values import MICRO, from_micros, micros, name_of, owner_of, total
+from market_core.values import MICRO, from_micros, name_of, owner_of, total
 
 _MOST_PREVIEWED = 5_000
 """Entries of a book up to which a look shows what each policy would make of it."""

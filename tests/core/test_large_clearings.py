@@ -136,7 +136,7 @@ def test_a_very_large_book_is_shown_in_sums_alone(monkeypatch):
     drawn = world.see_book("a1")
     assert drawn.previews
     assert drawn.curves[0]
-    monkeypatch.setattr(observation, "MOST_DRAWN", 8)
+    monkeypatch.setattr(observation.books, "MOST_DRAWN", 8)
     sums = world.see_book("a1")
     assert (sums.previews, sums.curves, sums.mean_limits) == ((), ((), ()), (None, None))
     assert (sums.demand, sums.own) == (drawn.demand, drawn.own)
