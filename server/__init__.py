@@ -5,6 +5,7 @@ that it depends on. `ports` is what the shell needs from outside; `bootstrap` al
 
     in          __main__, cli (a file per group of commands), config, bootstrap, stdio, protocol, mcp_resources
     tools       a file per who acts; `answers` has what they give back, `*_views` how it is said, `guide` the manual
-    the loop    identity, service (the one writer), streams (states at hand), scheduler, solver, errors
+    the loop    identity, arrivals and batch (what waits for the writer), service (the one writer), streams (states at
+                hand), scheduler, asking and solver (what takes long), errors
     kept        ports, codec (events as JSON), projection (lists and notices), partners, stores, audit (the check)
 """

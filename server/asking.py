@@ -15,7 +15,8 @@ from market_core.handle import State, States, resource_stream, streams, takes_lo
 from market_core.mechanisms.solve import Question, Solution
 from market_core.questions import questions
 from market_core.rejections import Code, Rejection
-from server.service import Answer, Service
+from server.batch import Answer
+from server.service import Service
 
 _TRIES = 4
 _MANY = 500

@@ -30,9 +30,10 @@ from mcp.types import (
 )
 
 from market_core.rejections import Code
+from server.batch import Answer
 from server.errors import caught
 from server.ports import Posted, Query, StoreBroken, StoreUnavailable
-from server.service import Answer, Service
+from server.service import Service
 from server.tools import reading
 from server.tools.guide import GUIDE
 from server.tools.registry import Call, tools_of

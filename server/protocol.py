@@ -19,9 +19,10 @@ from mcp.types import (
 from mcp.types import Tool as McpTool
 
 from server import errors
+from server.batch import Answer
 from server.identity import Identity
 from server.mcp_resources import ListenedBus, Resources, publish_changes
-from server.service import Answer, Service
+from server.service import Service
 from server.stdio import stdio_streams
 from server.tools import bidding, buying, inboxes, planning, reading, reporting, resources
 from server.tools.guide import INSTRUCTIONS

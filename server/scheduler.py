@@ -15,9 +15,10 @@ from market_core.commands import Lapse
 from market_core.mechanisms.solve import Solution
 from market_core.rejections import Rejection
 from server.asking import asked_by, solved_again
+from server.batch import Answer
 from server.ports import EventStore, SolverGone, StoreBroken, StoreUnavailable
 from server.projection import epoch
-from server.service import Answer, Service
+from server.service import Service
 
 log = logging.getLogger("agent_market")
 _TIDY = 200  # pieces of work at once,

@@ -8,90 +8,42 @@ process changed meanwhile comes back as stale and is decided again on fresh stat
 import gc
 import json
 import random
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, KeysView, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple, TypeVar
+from typing import TypeVar
 
 import anyio
 import anyio.lowlevel
 import anyio.to_thread
 from anyio.abc import TaskGroup
 
-from market_core.canonical import canonical, chain_hash, digest
+from market_core.canonical import chain_hash
 from market_core.commands import AnyCommand, CreateAuction
 from market_core.events import Event
 from market_core.facts import Facts, Windows
-from market_core.handle import Decision, State, States, evolve, handle, streams, takes_long
+from market_core.handle import State, States, evolve, handle, streams, takes_long
 from market_core.mechanisms.solve import Question, Solution, solve
 from market_core.rejections import Code, Rejection
 from server import codec
+from server.arrivals import Arrivals
+from server.batch import After, Answer, Batch, Draft, NoAnswer, Once, Outcome, Waiting
 from server.ports import (
     Clock,
-    Ended,
     EventStore,
     Ids,
-    Lessened,
-    Notice,
     Recorded,
-    Remembered,
     Solver,
     StoreBroken,
     StoreUnavailable,
-    Summary,
     Transaction,
-    Write,
 )
 from server.projection import project
 from server.streams import Streams
 
 _TRIES = 10
 _PAUSE = 0.002  # seconds, at most, before the third try; twice as long before each after it, up to 64 times
-_ENOUGH = 16  # commands in a batch
-_TRY_EVERY = 4  # batches, between two tries to find more company; twice as many after each
-_TRY_ALONE_EVERY = 64  # that finds none, but not more than this
-_LEAST_GAP = 0.0015  # seconds without a new command, after which no more are on their way
-_LONGEST_WAIT = 0.02  # seconds, or two commits where they take longer,
-_SHARED_WAIT = 0.1  # but not more than this
 _T = TypeVar("_T")
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a tool answers: a text for the model and the same as structured content."""
-
-    text: str
-    content: dict[str, Any]
-
-
-class After(NamedTuple):
-    """What an answer is made from: what was decided, and the states and the time after it."""
-
-    decision: Decision
-    states: States
-    now: datetime
-
-
-Outcome = After | Rejection
-"""What became of one command."""
-
-
-@dataclass(frozen=True, slots=True)
-class Once:
-    """An idempotency key of an agent, with the fingerprint of the request it stands for."""
-
-    agent: str
-    key: str
-    fingerprint: str
-
-
-def once(agent: str, key: str, tool: str, content: Callable[[], object]) -> Once | None:
-    """Return the idempotency of a request, or None without a key; only with one its `content` is asked for."""
-    if not key:
-        return None
-    return Once(agent, key, digest(tool, "\0", canonical(content())))
 
 
 class Inline:
@@ -100,79 +52,6 @@ class Inline:
     async def solve(self, question: Question) -> Solution:
         """Return the answer."""
         return solve(question)
-
-
-class _NoAnswer(Exception):  # noqa: N818 - carries the failure to where the streams are put right
-    """The answer could not be made, so what was decided must not be recorded."""
-
-    def __init__(self, failure: Exception) -> None:
-        super().__init__(failure)
-        self.failure = failure
-
-
-@dataclass(slots=True, eq=False)
-class _Waiting:
-    """Commands in the queue that are one transaction, and the answer or failure that their caller waits for."""
-
-    commands: Sequence[AnyCommand]
-    answer: Callable[[list[Outcome]], Answer]
-    once: Once | None
-    all_or_nothing: bool
-    done: anyio.Event = field(default_factory=anyio.Event)
-    facts: Sequence[Facts] = ()  # one for each command
-    result: Answer | None = None
-    failure: Exception | None = None
-    streams: set[str] = field(default_factory=set)
-    solutions: tuple[Solution, ...] = ()
-
-    def begin(self, facts: Sequence[Facts]) -> None:
-        """Start a new try, forgetting an earlier one."""
-        self.facts = facts
-        self.result = self.failure = None
-        self.streams = set()
-
-    def names(self, found: States) -> set[str]:
-        """Return the streams that the commands name, as far as `found` tells."""
-        asked = zip(self.commands, self.facts, strict=True)
-        return {name for command, facts in asked for name in _named(command, found, facts)}
-
-
-def _named(command: AnyCommand, found: States, facts: Facts) -> tuple[str, ...]:
-    try:
-        return streams(command, found, facts)
-    except Rejection:  # of an id that names none: its turn will come
-        return ()
-
-
-@dataclass(slots=True)
-class _Batch:
-    """What one turn of the writer is to decide, and has decided so far."""
-
-    pending: Sequence[_Waiting]
-    transactions: list[Transaction] = field(default_factory=list)
-    owners: list[_Waiting] = field(default_factory=list)  # whose the transactions are
-    settled: list[_Waiting] = field(default_factory=list)  # decided without a transaction
-    keys: set[tuple[str, str]] = field(default_factory=set)
-    states: dict[str, State] = field(default_factory=dict)  # of the streams read in this turn, as they stand
-    written: set[str] = field(default_factory=set)
-    is_long: bool = False  # something in it takes seconds
-
-    def unread(self) -> set[str]:
-        """Return the streams that the commands name, as far as can be told by now, and that were not read."""
-        return {name for waiting in self.pending for name in waiting.names(self.states)} - self.states.keys()
-
-
-@dataclass(slots=True)
-class _Draft:
-    """What the commands of one caller have changed so far: the transaction in the making."""
-
-    expected: dict[str, int] = field(default_factory=dict)
-    recorded: dict[str, list[Recorded]] = field(default_factory=dict)
-    guards: dict[str, int] = field(default_factory=dict)
-    summaries: dict[tuple[str, str], Summary] = field(default_factory=dict)
-    notices: list[Notice] = field(default_factory=list)
-    ended: list[Ended] = field(default_factory=list)
-    lessened: list[Lessened] = field(default_factory=list)
 
 
 class Service:
@@ -196,17 +75,11 @@ class Service:
         self.solver = solver or Inline()
         self._ids = ids
         self._tasks: TaskGroup  # while it runs
-        self._queue: deque[_Waiting] = deque()
-        self._awaited = 1  # commands in the queue that wake the writer
-        self._arrived = anyio.Event()
-        self._last_arrival = 0.0
-        self._pace = 0.0  # seconds between two commands, of late
+        self._arrivals = Arrivals()
         self._turn = anyio.Lock(fast_acquire=True)
         self._looking = anyio.Lock(fast_acquire=True)  # at what the writer does not hold
         self._held: KeysView[str] | None = None  # streams; None but while the writer does something long
         self._streams = Streams(store)
-        self._company = 1  # commands in the last batch, as far as they count
-        self._try_every = self._try_in = _TRY_EVERY  # batches
         self._commit_seconds = 0.0  # of late
         self.new_deadline = anyio.Event()
         """Set, and replaced, when this process commits something that ends by itself."""
@@ -221,8 +94,8 @@ class Service:
                 yield self
             finally:
                 with anyio.CancelScope(shield=True):
-                    while self._queue:
-                        await self._carry_out(self._take())
+                    while self._arrivals:
+                        await self._carry_out(self._arrivals.take())
                 tasks.cancel_scope.cancel()
 
     # Asking
@@ -247,7 +120,7 @@ class Service:
             return answer(outcome)
 
         return await self._wait(
-            _Waiting((command,), of_one, idempotency, all_or_nothing=True, solutions=tuple(solutions))
+            Waiting((command,), of_one, idempotency, all_or_nothing=True, solutions=tuple(solutions))
         )
 
     async def execute_each(
@@ -260,15 +133,10 @@ class Service:
 
         `answer` gets an After or a Rejection for each. Raises as `execute`, but no Rejection of a command.
         """
-        return await self._wait(_Waiting(commands, answer, idempotency, all_or_nothing=False))
+        return await self._wait(Waiting(commands, answer, idempotency, all_or_nothing=False))
 
-    async def _wait(self, waiting: _Waiting) -> Answer:
-        now = anyio.current_time()
-        self._pace += 0.1 * (min(now - self._last_arrival, _LONGEST_WAIT) - self._pace)
-        self._last_arrival = now
-        self._queue.append(waiting)
-        if len(self._queue) >= self._awaited:
-            self._arrived.set()
+    async def _wait(self, waiting: Waiting) -> Answer:
+        self._arrivals.add(waiting)
         await waiting.done.wait()
         if waiting.failure is not None:
             raise waiting.failure
@@ -296,7 +164,7 @@ class Service:
         return self._held is not None and self._held.isdisjoint(wanted)
 
     @asynccontextmanager
-    async def _holding(self, batch: _Batch) -> AsyncIterator[None]:
+    async def _holding(self, batch: Batch) -> AsyncIterator[None]:
         """Do something long in the writer's turn, while others may see the streams that the batch does not hold."""
         self._held = batch.states.keys()
         try:
@@ -309,48 +177,11 @@ class Service:
 
     async def _write_forever(self) -> None:
         while True:
-            await self._until_queued(1)
-            await self._gather()
+            await self._arrivals.gather(self._commit_seconds)
             with anyio.CancelScope(shield=True):
-                await self._carry_out(self._take())
+                await self._carry_out(self._arrivals.take())
 
-    async def _until_queued(self, number: int) -> None:
-        """Wait until so many commands are in the queue."""
-        if len(self._queue) < number:
-            self._awaited = number
-            self._arrived = anyio.Event()
-            await self._arrived.wait()
-
-    async def _gather(self) -> None:
-        """Let commands that are on their way join the batch: the more a commit carries, the fewer there are.
-
-        As many are awaited as came last time, and now and then more, to learn whether there are more; they are
-        given up when they keep longer away than their pace allows. A caller alone is therefore not kept waiting,
-        and callers at once share a commit.
-        """
-        self._try_in -= 1
-        wanted = self._company if self._try_in else _ENOUGH
-        gap = max(3 * self._pace, _LEAST_GAP) if self._company > 1 else _LEAST_GAP
-        until = anyio.current_time() + max(_LONGEST_WAIT, min(2 * self._commit_seconds, _SHARED_WAIT))
-        while len(self._queue) < wanted:
-            patience = min(self._last_arrival + gap, until) - anyio.current_time()
-            if patience <= 0:
-                break
-            with anyio.move_on_after(patience):
-                await self._until_queued(wanted)
-        if not self._try_in:
-            alone = len(self._queue) == 1
-            self._try_every = min(2 * self._try_every, _TRY_ALONE_EVERY) if alone else _TRY_EVERY
-            self._try_in = self._try_every
-        # One pause of the others is no farewell: fewer are awaited step by step.
-        self._company = min(max(len(self._queue), self._company // 2), _ENOUGH)
-
-    def _take(self) -> list[_Waiting]:
-        batch = list(self._queue)
-        self._queue.clear()
-        return batch
-
-    async def _carry_out(self, pending: list[_Waiting]) -> None:
+    async def _carry_out(self, pending: list[Waiting]) -> None:
         tries = 0
         async with self._turn:
             while pending and tries < _TRIES:
@@ -370,9 +201,9 @@ class Service:
                 await self._streams.save_snapshots()
             self._streams.trim()
 
-    async def _attempt(self, pending: list[_Waiting]) -> list[_Waiting]:
+    async def _attempt(self, pending: list[Waiting]) -> list[Waiting]:
         """Decide and commit; release what is settled and return, in order, what must be decided again."""
-        batch = _Batch(pending)
+        batch = Batch(pending)
         try:
             left = await self._decide_all(pending, batch)
             if batch.is_long:
@@ -396,7 +227,7 @@ class Service:
         self._commit_seconds += 0.2 * (anyio.current_time() - began - self._commit_seconds)
         return stale
 
-    async def _decide_all(self, pending: list[_Waiting], batch: _Batch) -> list[_Waiting]:
+    async def _decide_all(self, pending: list[Waiting], batch: Batch) -> list[Waiting]:
         """Decide each on the result of the one before; return those that must wait for a clean state."""
         now = self.clock.now()
         for waiting in pending:
@@ -414,14 +245,14 @@ class Service:
             except (StoreUnavailable, StoreBroken):
                 raise
             except Exception as bug:  # handed to the caller, whose fault it is not
-                waiting.failure = bug.failure if isinstance(bug, _NoAnswer) else bug
+                waiting.failure = bug.failure if isinstance(bug, NoAnswer) else bug
                 batch.settled.append(waiting)
                 self._streams.forget(waiting.streams)  # they may hold what was not recorded
                 return pending[position + 1 :]
             batch.settled.append(waiting)
         return []
 
-    async def _read(self, batch: _Batch) -> None:
+    async def _read(self, batch: Batch) -> None:
         """Bring what all the commands name up to date at once: one may lack it now, the others will soon."""
         unread = batch.unread()
         await self._streams.load(unread)
@@ -444,8 +275,8 @@ class Service:
             raise Rejection(Code.IDEMPOTENCY_KEY_REUSED)
         return Answer(**json.loads(known.answer))
 
-    async def _decide(self, waiting: _Waiting, batch: _Batch) -> None:
-        draft = _Draft()
+    async def _decide(self, waiting: Waiting, batch: Batch) -> None:
+        draft = Draft()
         outcomes: list[Outcome] = []
         for command, facts in zip(waiting.commands, waiting.facts, strict=True):
             try:
@@ -457,19 +288,19 @@ class Service:
         try:
             waiting.result = waiting.answer(outcomes)
         except Exception as failure:
-            raise _NoAnswer(failure) from failure
+            raise NoAnswer(failure) from failure
         accepted = any(isinstance(outcome, After) for outcome in outcomes)
         if not draft.recorded and (waiting.once is None or not accepted):
             batch.settled.append(waiting)  # a refusal is not kept: asked again, it is decided again
             return
         batch.written.update(draft.recorded)
         batch.owners.append(waiting)
-        batch.transactions.append(_transaction(draft, waiting))
+        batch.transactions.append(draft.transaction(waiting))
         if waiting.once:
             batch.keys.add((waiting.once.agent, waiting.once.key))
 
     async def _decide_one(
-        self, command: AnyCommand, facts: Facts, waiting: _Waiting, batch: _Batch, draft: _Draft
+        self, command: AnyCommand, facts: Facts, waiting: Waiting, batch: Batch, draft: Draft
     ) -> After:
         names = streams(command, batch.states, facts)
         while not batch.states.keys() >= set(names):
@@ -485,7 +316,7 @@ class Service:
                 return await anyio.to_thread.run_sync(self._apply, found, command, facts, batch, draft)
 
     def _apply(
-        self, found: dict[str, State], command: AnyCommand, facts: Facts, batch: _Batch, draft: _Draft
+        self, found: dict[str, State], command: AnyCommand, facts: Facts, batch: Batch, draft: Draft
     ) -> After:
         """Decide, and change the streams here and in the draft. It may run beside the event loop: only the writer does so."""
         decision = handle(found, command, facts)
@@ -497,7 +328,7 @@ class Service:
                 found[name] = batch.states[name] = self._record(name, events, draft)
         return After(decision, found, facts.now)
 
-    def _record(self, name: str, events: Sequence[Event], draft: _Draft) -> State:
+    def _record(self, name: str, events: Sequence[Event], draft: Draft) -> State:
         """Add events to a stream here and to the draft, chained to what is there; return the new state."""
         stream = self._streams[name]
         draft.expected.setdefault(name, stream.version)
@@ -509,17 +340,10 @@ class Service:
             stream.hash = chain_hash(stream.hash, name, stream.version, body)
             recorded.append(Recorded(stream.version, body, stream.hash))
         for row in project(stream.state, events):
-            if isinstance(row, Notice):
-                draft.notices.append(row)
-            elif isinstance(row, Ended):
-                draft.ended.append(row)
-            elif isinstance(row, Lessened):
-                draft.lessened.append(row)
-            else:
-                draft.summaries[row.kind, row.id] = row
+            draft.add(row)
         return stream.state
 
-    def _settle(self, batch: _Batch, stale: frozenset[int], left: list[_Waiting]) -> list[_Waiting]:
+    def _settle(self, batch: Batch, stale: frozenset[int], left: list[Waiting]) -> list[Waiting]:
         """Release what was decided on committed ground; return the rest, and `left`, to be decided again."""
         again = [waiting for position, waiting in enumerate(batch.owners) if position in stale]
         shaky = {name for waiting in again for name in waiting.streams}
@@ -547,27 +371,3 @@ def _no_search_for_garbage() -> Iterator[None]:
     finally:
         if was:
             gc.enable()
-
-
-def _transaction(draft: _Draft, waiting: _Waiting) -> Transaction:
-    writes = tuple(
-        Write(name, draft.expected[name], tuple(recorded)) for name, recorded in draft.recorded.items()
-    )
-    guards = tuple((name, version) for name, version in draft.guards.items() if name not in draft.recorded)
-    return Transaction(
-        writes,
-        guards,
-        tuple(draft.summaries.values()),
-        tuple(draft.notices),
-        _remember(waiting),
-        tuple(draft.ended),
-        tuple(draft.lessened),
-    )
-
-
-def _remember(waiting: _Waiting) -> Remembered | None:
-    if waiting.once is None:
-        return None
-    assert waiting.result is not None  # decided
-    answer = json.dumps({"text": waiting.result.text, "content": waiting.result.content})
-    return Remembered(waiting.once.agent, waiting.once.key, waiting.once.fingerprint, answer)

@@ -179,9 +179,9 @@ def run_grant(options: argparse.Namespace) -> int:
 async def carry_out(db: str, command: "AnyCommand") -> None:
     """Carry out an operator's command; raise Stop with the reason where it is refused."""
     from market_core.rejections import Rejection
+    from server.batch import Answer
     from server.bootstrap import open_store, running
     from server.ports import StoreBroken, StoreUnavailable
-    from server.service import Answer
 
     refused: Exception | None = None
     async with running(open_store(db)) as service:

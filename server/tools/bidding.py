@@ -18,9 +18,9 @@ from market_core.observation import see_agent
 from market_core.rejections import Rejection
 from market_core.terms import Model
 from market_core.values import auction_of, from_micros, micros, plain, shown
+from server.batch import After, Answer, Outcome, once
 from server.ports import Query
 from server.projection import epoch
-from server.service import After, Answer, Outcome, once
 from server.tools import answers
 from server.tools.auction_views import DELIVER, sold_text
 from server.tools.registry import Call, acting, custom, reply

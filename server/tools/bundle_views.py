@@ -3,8 +3,8 @@
 from market_core.events import BundlesCleared, Fill, LeftOut
 from market_core.handle import States
 from market_core.values import plain, resource_of, total
+from server.batch import After
 from server.projection import bundle_text
-from server.service import After
 from server.tools import answers
 from server.tools.book_texts import because_of_bundle, book_of
 

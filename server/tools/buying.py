@@ -14,8 +14,8 @@ from market_core.handle import auction_stream
 from market_core.observation import PreviewSeen, preview, preview_together
 from market_core.terms import Model
 from market_core.values import ObjectId, owner_of, shown
+from server.batch import After, Answer, once
 from server.ports import Query
-from server.service import After, Answer, once
 from server.tools import answers
 from server.tools.award_views import award_answer, together_answer
 from server.tools.preview_views import preview_answer, preview_text, together_preview

@@ -13,8 +13,9 @@ from typing import Annotated, Any, Literal, TypeVar, cast
 from pydantic import BaseModel, Field
 
 from market_core.commands import AnyCommand
+from server.batch import After, Answer, once
 from server.identity import Identity
-from server.service import After, Answer, Service, once
+from server.service import Service
 
 Hints = Literal["read", "write", "final"]
 _A = TypeVar("_A", bound=BaseModel)

@@ -11,7 +11,7 @@ from market_core.handle import agent_stream, auction_stream, next_after
 from market_core.observation import see_agent
 from market_core.outcomes import state_of
 from market_core.values import plain, shown, total
-from server.service import After
+from server.batch import After
 from server.tools import answers
 from server.tools.registry import acting
 

@@ -12,8 +12,8 @@ from market_core.handle import clearings, resource_stream
 from market_core.observation import SideSeen, see_depth
 from market_core.values import from_micros, name_of, plain, shown
 from server.asking import solved_again
+from server.batch import After, Answer, once
 from server.projection import bundle_text
-from server.service import After, Answer, once
 from server.tools import answers
 from server.tools.book_texts import because_of, book_of
 from server.tools.bundle_views import cleared, posted_text

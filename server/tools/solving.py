@@ -29,8 +29,8 @@ from market_core.rejections import Code, Rejection
 from market_core.sets import refusal
 from market_core.terms import PaymentRule
 from server.asking import asked_by
+from server.batch import After, Answer
 from server.ports import SolverGone
-from server.service import After, Answer
 from server.tools.registry import Call
 
 _T = TypeVar("_T")

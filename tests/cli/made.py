@@ -12,7 +12,8 @@ import anyio
 
 from market_core import commands as ask
 from market_core.canonical import GENESIS, canonical, chain_hash
-from server.service import Answer, Service
+from server.batch import Answer
+from server.service import Service
 from server.stores.sqlite import SqliteStore
 
 NEW_YEAR = datetime(2020, 1, 1, tzinfo=UTC)

@@ -13,10 +13,11 @@ from mcp.types import Tool
 from market_core.canonical import GENESIS, chain_hash
 from market_core.handle import evolve, new_state
 from server import codec
+from server.batch import After, Answer
 from server.identity import Identity
 from server.ports import EventStore, Query
 from server.protocol import build
-from server.service import After, Answer, Service
+from server.service import Service
 from server.stores.memory import MemoryStore
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)

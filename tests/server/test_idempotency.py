@@ -3,7 +3,8 @@
 import pytest
 
 from market_core import Code
-from server.service import Answer, Once, Service
+from server.batch import Answer, Once
+from server.service import Service
 from server.stores.memory import MemoryStore
 from server.stores.sqlite import SqliteStore
 from tests.server.shell import Counted, Hand, contents, market, said, sound

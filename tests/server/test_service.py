@@ -18,7 +18,8 @@ from market_core.commands import (
     Withdraw,
 )
 from market_core.facts import Windows
-from server.service import Answer, Service
+from server.batch import Answer
+from server.service import Service
 from server.stores.memory import MemoryStore
 from server.stores.sqlite import SqliteStore
 from tests.server.shell import NOON, Counted, Hand, said, sound

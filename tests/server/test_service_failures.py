@@ -5,8 +5,9 @@ import pytest
 
 from market_core import Code, Rejection
 from market_core.commands import RegisterAgent
+from server.batch import Answer, Once
 from server.ports import StoreUnavailable
-from server.service import Answer, Once, Service
+from server.service import Service
 from server.stores.memory import MemoryStore
 from tests.server.shell import Counted, Hand, contents, said, sound
 from tests.server.stores import Counting, Failing, Held

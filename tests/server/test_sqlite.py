@@ -14,9 +14,9 @@ from market_core.canonical import GENESIS, chain_hash
 from market_core.commands import RegisterAgent
 from market_core.events import AgentRegistered
 from server import codec
+from server.batch import Answer
 from server.bootstrap import running
 from server.ports import Recorded, Snapshot, StoreBroken, StoreUnavailable, Summary, Transaction, Write
-from server.service import Answer
 from server.stores import sqlite_file
 from server.stores.sqlite import SqliteStore
 from server.stores.sqlite_file import FORMAT

@@ -6,7 +6,7 @@ import unicodedata
 import pytest
 
 from market_core.commands import CreateAuction, OfferResources, RegisterAgent, RequestResources
-from server.service import Answer
+from server.batch import Answer
 from tests.server.shell import MOST_CHARACTERS, Shop, market
 
 MODES = pytest.mark.parametrize("mode", ["auto", "legacy"])

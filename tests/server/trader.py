@@ -11,8 +11,9 @@ import anyio
 
 from market_core import Code, Rejection
 from market_core.commands import SubmitBid
+from server.batch import After, Answer
 from server.clock import RandomIds, SystemClock, jitter
-from server.service import After, Answer, Service
+from server.service import Service
 from server.stores.sqlite import SqliteStore
 
 

@@ -7,7 +7,8 @@ import anyio
 from market_core import Rejection
 from market_core.auction import Auction
 from market_core.commands import CreateAuction, SubmitBid
-from server.service import Once, Service
+from server.batch import Once
+from server.service import Service
 from tests.server.shell import Counted, Hand, plainly, said
 
 
