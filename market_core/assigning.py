@@ -22,7 +22,7 @@ def assign_tasks(
 ) -> dict[str, str | None]:
     """Return who does each task, None where nobody is left: the greatest number of tasks that can be done at once.
 
-    `tasks` names the capabilities that each task needs; names meet however written. Among assignments that are
+    `tasks` names the capabilities that each task needs; names match however written. Among assignments that are
     equally good chance decides, drawn from `nonce` (any text; the same one gives the same assignment), never the
     order in which tasks or workers are given. Raises ValueError for an agent that is named twice or wrongly.
 

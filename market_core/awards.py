@@ -1,6 +1,6 @@
 """Who wins an auction and what is paid: its bids, handed to the mechanism that its terms ask for."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -116,7 +116,7 @@ def awarded(auction: Auction, facts: Facts) -> AuctionAwarded:
         made.winners,
         made.runner_up.score if made.runner_up else None,
         len(ranked),
-        digest(canonical([(bid.bid_id, plain(bid.score)) for bid in ranked])),
+        ranking_digest(ranked),
         made.mechanism,
         None if made.rule == auction.terms.payment_rule else made.rule,
         made.unbought,
@@ -125,6 +125,11 @@ def awarded(auction: Auction, facts: Facts) -> AuctionAwarded:
         grace=facts.windows.grace,
         basis=auction.basis,
     )
+
+
+def ranking_digest(ranked: Iterable[BidSubmitted | Winner]) -> str:
+    """Return the digest of a ranking, which an award records: of ids and scores, best first."""
+    return digest(canonical([(bid.bid_id, plain(bid.score)) for bid in ranked]))
 
 
 def ranking(auction: Auction, now: datetime, winners: Sequence[Winner]) -> tuple[BidSubmitted, ...]:
@@ -234,6 +239,6 @@ def _steps(terms: AuctionCreated) -> tuple[int, int, int, int]:
 
 def taken_by(winner: Winner, facts: Facts) -> AuctionAwarded:
     """Return the decision of a Dutch auction: the first to take the offer wins it."""
-    ranked = digest(canonical([[winner.bid_id, winner.score]]))
+    ranked = ranking_digest([winner])
     grace = facts.windows.grace
     return AuctionAwarded(facts.now, (winner,), None, 1, ranked, dutch.MECHANISM, grace=grace)

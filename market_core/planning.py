@@ -106,7 +106,7 @@ def _past(auction: Auction) -> Past:
 
 
 def _closes_in(auctions: Sequence[Auction]) -> int | None:
-    """Return how long after its creation nine of ten auctions had their last bid that somebody made himself."""
+    """Return how long after its creation nine of ten auctions had their last bid that was not a standing one."""
     lasts = sorted(
         max(bid.at for bid in own) - auction.terms.at
         for auction in auctions

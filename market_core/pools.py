@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from market_core.auction import Auction, binding, deadline_passed
-from market_core.awards import ranking
+from market_core.awards import ranking, ranking_digest
 from market_core.book import Entry, Resource, free, members
 from market_core.canonical import canonical, digest
 from market_core.clearings import saving
@@ -33,7 +33,7 @@ from market_core.mechanisms.pooling_settled import PoolCase, PoolResult
 from market_core.mechanisms.solve import Question, check
 from market_core.rejections import Code, Rejection
 from market_core.sets import unit_bid
-from market_core.terms import MOST_UNITS, Requirements, Scoring, Threshold
+from market_core.terms import MOST_UNITS, PoolRule, Requirements, Scoring, Threshold
 from market_core.values import (
     MARKET,
     MICRO,
@@ -79,8 +79,7 @@ def open_pool(command: AggregateDemand, book: Resource, facts: Facts) -> tuple[l
         )
     if not _met(joined, threshold):
         raise Rejection(Code.THRESHOLD_NOT_MET, quantity=plain(asked), owners=len(owners))
-    rule = command.payment_rule if command.payment_rule in ("pay_as_bid", "uniform") else "pay_as_bid"
-    assert rule in ("pay_as_bid", "uniform")
+    rule: PoolRule = "uniform" if command.payment_rule == "uniform" else "pay_as_bid"
     pool_id = entry_id_in("pool", name_of(book.name), facts.token)
     opened = PoolOpened(
         facts.now,
@@ -92,7 +91,7 @@ def open_pool(command: AggregateDemand, book: Resource, facts: Facts) -> tuple[l
         len(owners),
         asked,
         threshold,
-        "uniform" if rule == "uniform" else "pay_as_bid",
+        rule,
         command.sharing or "uniform",
     )
     return [opened], [_auction(opened, book, sorted(owners), facts)]
@@ -140,14 +139,18 @@ def settle(auction: Auction, book: Resource, facts: Facts) -> tuple[list[Event],
     opened, joined = book.pools[terms.pool], members(book, terms.pool)
     bids = binding(auction, facts.now)
     closing: list[Event] = [] if auction.status == "closed" else [AuctionClosed(facts.now, MARKET)]
-    why = "too few members were left" if not _met(joined, opened.threshold) else "nobody offered to supply"
-    if not bids or not _met(joined, opened.threshold):
+
+    def lapse(why: str) -> tuple[list[Event], list[Event]]:
         return [*closing, _unsold(auction, bids, facts)], [_lapsed(opened, joined, why, facts)]
+
+    if not _met(joined, opened.threshold):
+        return lapse("too few members were left")
+    if not bids:
+        return lapse("nobody offered to supply")
     case = _case(auction, book, opened, joined, bids)
     result = _settled(case, joined, bids, facts)
     if result.award is None or result.shares is None:
-        why = result.why or "no quantity costs less than its members pay"
-        return [*closing, _unsold(auction, bids, facts)], [_lapsed(opened, joined, why, facts)]
+        return lapse(result.why or "no quantity costs less than its members pay")
     won = _winners(case.problem, result.award, bids)
     return (
         [*closing, _awarded(auction, result.award, won, facts)],
@@ -243,7 +246,7 @@ def _awarded(auction: Auction, made: PoolAward, won: tuple[Winner, ...], facts: 
         won,
         None,
         len(ranked),
-        digest(canonical([[bid.bid_id, bid.score] for bid in ranked])),
+        ranking_digest(ranked),
         pooling.MECHANISM,
         unbought=max(0, auction.terms.quantity - made.bought),
         proof=_proof(made),
@@ -257,7 +260,7 @@ def _unsold(auction: Auction, bids: Sequence[BidSubmitted], facts: Facts) -> Auc
         (),
         None,
         len(bids),
-        digest(canonical([[bid.bid_id, bid.score] for bid in ranked])),
+        ranking_digest(ranked),
         pooling.MECHANISM,
         unbought=auction.terms.quantity,
     )

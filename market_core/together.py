@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from market_core.auction import Auction, binding
 from market_core.auction_rules import closing
-from market_core.awards import ranking
+from market_core.awards import ranking, ranking_digest
 from market_core.canonical import canonical, digest
 from market_core.commands import AwardAuction
 from market_core.events import AuctionAwarded, BidSubmitted, Event, Proof, Together, Winner
@@ -173,7 +173,7 @@ def _awarded(made: DecidedTogether, place: int, facts: Facts) -> list[Event]:
             winners,
             _runner_up_score(ranked),
             len(ranked),
-            digest(canonical([[bid.bid_id, bid.score] for bid in ranked])),
+            ranking_digest(ranked),
             assignment.MECHANISM,
             grace=facts.windows.grace,
             basis=auction.basis,

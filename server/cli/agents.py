@@ -14,8 +14,8 @@ def add(commands: Commands) -> None:
         "agents",
         help="list the agents in a database with their track records",
         description="List registered agents, newest first, with what buyers' reports say of them: the chance of success, the "
-        "time taken over the time estimated, the quality over the quality promised, each with the interval that holds it "
-        "with 90 %%. Without outcomes it is what is believed of any newcomer. Changes nothing.",
+        "time taken over the time estimated, the quality over the quality promised, each with its 90 %% "
+        "interval. Without outcomes it is what is believed of any newcomer. Changes nothing.",
     )
     parser.add_argument("--capability", metavar="NAME", help="only those that have it, judged in it")
     parser.add_argument(

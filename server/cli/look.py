@@ -304,7 +304,7 @@ def _print_agent(sheet: "Sheet", seen: Content) -> None:
         ),
         right=("awards",),
     )
-    sheet.say("Expected, and in brackets what holds it with 90 %.")
+    sheet.say("Expected, and in brackets its 90 % interval.")
 
 
 def ranged(estimated: list[float]) -> str:

@@ -7,7 +7,7 @@ from market_core.awards import final_ranking
 from market_core.events import AuctionAwarded, Winner
 from market_core.mechanisms.confidence import least_payment, most_payment
 from market_core.outcomes import as_decided, settled_by
-from market_core.terms import NO_CONSTRAINTS, Scoring
+from market_core.terms import NO_CONSTRAINTS, Scoring, pays_one
 from market_core.values import auction_of, from_micros, micros, plain, total
 from server.tools import answers
 
@@ -186,7 +186,9 @@ def explain(auction: Auction) -> str:
     why = [
         f"It has the lowest {'score' if scored else 'cost'} of {answers.count(decided.eligible, 'bid')}: {own}."
     ]
-    if decided.runner_up_score is None:
+    if decided.runner_up_score is None and decided.eligible > 1:
+        why.append("All bids are of one owner.")
+    elif decided.runner_up_score is None:
         why = [f"It was the only bid that counted: {own}."]
     elif decided.runner_up_score == winner.score:
         why.append("The runner-up has the same score; the tie fell by the committed nonce.")
@@ -293,13 +295,17 @@ def _set_payment_reason(auction: Auction) -> str:
 def _payment_reason(auction: Auction) -> str:
     decided, terms = auction.award, auction.terms
     assert decided is not None  # asked only of awarded auctions
-    winner = decided.winners[0]
-    if terms.payment_rule == "pay_as_bid":
+    winner, rule = decided.winners[0], terms.payment_rule
+    assert pays_one(rule)  # sets of bids have reasons of their own
+    if rule == "pay_as_bid":
         return "pay_as_bid: it is paid its cost."
     if decided.runner_up_score is None:
         limit = "max_price" if terms.max_price is not None else "its own cost, as there is no max_price"
-        return f"second_price without a second bid: it is paid {limit}; no competition set the payment."
-    if terms.max_price is not None and winner.payment == terms.max_price:
+        return (
+            f"second_price without another owner's bid: it is paid {limit}; no competition set the payment."
+        )
+    level = total((winner.cost, decided.runner_up_score, -winner.score))
+    if terms.max_price is not None and level > terms.max_price:
         return "second_price: it is paid the cost at which it would just have won, at most max_price, which applies."
     return "second_price: it is paid the cost at which its score would equal the runner-up's."
 

@@ -33,7 +33,7 @@ async def register_agent(ask: RegisterAgent, call: Call) -> Answer:
     """Say what you can do, so that auctions which ask for it accept your bids and you hear of new ones.
 
     Capabilities are needed to bid where an auction requires them; attributes hold for all your bids. Returns your
-    card. Changes: your public card, replacing the one before. Names meet however written: "Code Review", "code-review".
+    card. Changes: your public card, replacing the one before. Names match however written: "Code Review", "code-review".
     """
     work = await _open_work(ask, call)
 

@@ -258,7 +258,7 @@ async def get_agent(ask: GetAgent, call: Call) -> tuple[BaseModel, str]:
     """Show an agent's card (what it says it can do) and its track record; without agent_id, find agents.
 
     The record is estimated from buyers' reports: chance of success, time taken / estimated, quality / promised, each
-    with the interval that holds it with 90 %, by capability. Of yourself also your standing bids. Changes nothing.
+    with its 90 % interval, by capability. Of yourself also your standing bids. Changes nothing.
     """
     if not ask.agent_id:
         return await _list_agents(ask, call)

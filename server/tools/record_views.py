@@ -1,4 +1,4 @@
-"""What an answer says of a track record: estimates with the interval that holds each with 90 %."""
+"""What an answer says of a track record: estimates with their 90 % intervals."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -47,7 +47,7 @@ def estimates_text(estimates: Sequence[EstimateSeen]) -> str:
         ]
         for seen in estimates
     ]
-    text = f"Expected, and in brackets what holds it with 90 %:\n{answers.table(heads, rows)}\n{_LEGEND}"
+    text = f"Expected, and in brackets its 90 % interval:\n{answers.table(heads, rows)}\n{_LEGEND}"
     if is_new(estimates):
         text += "\nNo outcome counts yet: this is what is believed of any newcomer."
     return text
