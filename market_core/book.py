@@ -1,10 +1,11 @@
 """One resource's book: demand and offers as they stand. How events change it is in `bookkeeping`, what may be done in `resource`."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from operator import attrgetter
 from typing import NamedTuple, TypeVar
 
 from market_core.events import (
@@ -189,6 +190,14 @@ def free(entries: Iterable[Entry], now: datetime) -> list[Entry]:
 def any_free(entries: Iterable[Entry], now: datetime) -> bool:
     """Return whether there is a live entry that is in no pool."""
     return any(not entry.pool and (entry.until is None or entry.until > now) for entry in entries)
+
+
+_MINIMUM, _TIERS = attrgetter("minimum"), attrgetter("tiers")
+
+
+def any_choice(entries: Collection[Entry]) -> bool:
+    """Return whether there is an entry with a minimum or tiers: quick for many."""
+    return any(map(_MINIMUM, entries)) or any(map(_TIERS, entries))
 
 
 def members(book: Resource, pool_id: str) -> list[Entry]:

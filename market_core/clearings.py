@@ -5,9 +5,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from operator import attrgetter
 
-from market_core.book import Entry, Resource, free
+from market_core.book import Entry, Resource, any_choice, free
 from market_core.canonical import canonical, digest
 from market_core.facts import Facts
 from market_core.mechanisms import clearing, fair_share
@@ -21,8 +20,6 @@ from market_core.values import MICRO, from_micros, micros, micros_of_each, owner
 _QUICK = 250
 """Steps of the search among minimums and tiers that are made at once: some 10 ms. Where they do not end it, it is solved
 beside the market."""
-
-_MINIMUM, _TIERS = attrgetter("minimum"), attrgetter("tiers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +78,10 @@ def question(book: Resource, now: datetime, policy: Policy, rule: ClearingRule) 
     if (policy, rule) != ("efficient", "uniform"):
         return None
     demand, offers = tuple(free(book.demand.values(), now)), tuple(free(book.offers.values(), now))
-    if not demand or not offers or not any(_is_choice(entry) for entry in (*demand, *offers)):
+    if not demand or not offers or not (any_choice(demand) or any_choice(offers)):
         return None
     entries = clearing.Book(_plain(demand), _plain(offers), book.grain)
     return None if entries.searched(_QUICK).settled else _question(entries)
-
-
-def _is_choice(entry: Entry) -> bool:
-    return bool(entry.minimum or entry.tiers)
 
 
 def _question(entries: clearing.Book) -> Question:
@@ -164,7 +157,7 @@ def _large(demand: tuple[Entry, ...], offers: tuple[Entry, ...], grain: int) -> 
 
 
 def _columns(entries: tuple[Entry, ...]) -> clearing.Plain:
-    if any(map(_MINIMUM, entries)) or any(map(_TIERS, entries)):
+    if any_choice(entries):
         raise TooLarge("columns hold a quantity and a limit of each entry")
     return clearing.Plain(
         [entry.left_micros for entry in entries],

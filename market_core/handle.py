@@ -155,7 +155,9 @@ def takes_long(found: States, command: AnyCommand) -> bool:
 
 def _is_long(book: Resource) -> bool:
     entries = len(book.demand) + len(book.offers)
-    return entries > _LONG or (entries > _LONG_CHOICES and any(e.minimum or e.tiers for e in book.entries))
+    if not _LONG_CHOICES < entries <= _LONG:
+        return entries > _LONG
+    return books.any_choice(book.demand.values()) or books.any_choice(book.offers.values())
 
 
 def _lapse_streams(command: Lapse, found: States, facts: Facts) -> tuple[str, ...]:
