@@ -16,9 +16,10 @@ before anybody bid (`mechanisms.scoring`); what one agent may see is `observatio
 Where things are, in an order to read them (a state and how it changes, then what may be done with it):
 
     words       values, canonical, terms, commands, events, facts, rejections, lifecycle; the rules are in mechanisms
-    auctions    auction, eligibility, sets, awards, auction_rules, together (several as one), entering (standing bids)
-    resources   book, bookkeeping, curves, clearings, clearing_events, resource, pools, bundling, standing (clearings
-                that come by themselves)
+    auctions    auction, eligibility, sets, awards, auction_rules, together (several as one),
+                standing_bids (rates that enter new auctions)
+    resources   book, bookkeeping, curves, clearings, clearing_events, resource, pools, bundling,
+                standing_clearings (that come by themselves)
     agents      agent, ledger (of outcomes), outcomes, capability (what is usual), expecting (scores by record),
                 resting (what stands in records), planning (advice)
     together    streams (which ones a command touches), handle, questions (what is solved first), observation,

@@ -10,7 +10,16 @@ from datetime import datetime
 
 from market_core import agent as agents
 from market_core import auction as auctions
-from market_core import auction_rules, bookkeeping, bundling, entering, outcomes, pools, resting, together
+from market_core import (
+    auction_rules,
+    bookkeeping,
+    bundling,
+    outcomes,
+    pools,
+    resting,
+    standing_bids,
+    together,
+)
 from market_core import book as books
 from market_core import capability as capabilities
 from market_core import resource as resources
@@ -117,7 +126,7 @@ def streams(command: AnyCommand, found: States, facts: Facts) -> tuple[str, ...]
         case SubmitBid():
             return _bid_streams(command, found)
         case CreateAuction():
-            return entering.create_streams(command, found, facts)
+            return standing_bids.create_streams(command, found, facts)
         case Withdraw():
             return _with_bundles(_stream_of(command.id), found, lambda bundle: bundle.bundle_id == command.id)
         case CloseAuction():
@@ -136,7 +145,7 @@ def streams(command: AnyCommand, found: States, facts: Facts) -> tuple[str, ...]
             return (*named, auction_stream(f"auc_{facts.token}")) if command.via == "auction" else named
         case RegisterAgent() | Grant() | Vouch():
             if isinstance(command, RegisterAgent):
-                return entering.card_streams(command, found)
+                return standing_bids.card_streams(command, found)
             return (agent_stream(owner_of(command.owner)),)
         case Lapse():
             return _lapse_streams(command, found, facts)
@@ -269,9 +278,9 @@ def _of_auctions(states: States, command: AnyCommand, facts: Facts) -> Decision 
         case SubmitBid():
             return _bid(states, command, facts)
         case CreateAuction():
-            return entering.create(states, command, facts)
+            return standing_bids.create(states, command, facts)
         case RegisterAgent():
-            return entering.register(states, command, facts)
+            return standing_bids.register(states, command, facts)
         case AwardAuction():
             return _award(states, command, facts)
         case ReportOutcome() | SettleDispute():

@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from functools import singledispatch
 
-from market_core import clearing_events, clearings, standing
+from market_core import clearing_events, clearings, standing_clearings
 from market_core.agent import Agent
 from market_core.book import BundleDemand, Ended, Entry, Resource, Sums, any_free, entry_of, free, live, over
 from market_core.commands import (
@@ -365,10 +365,10 @@ def _standing(book: Resource, facts: Facts) -> list[Event]:
 
     Raises the Rejection `busy` where it must be solved first.
     """
-    due, now = standing.next_clearing(book), facts.now
+    due, now = standing_clearings.next_clearing(book), facts.now
     if due is None or due > now:
         return []
-    period = standing.period_at(book, now)
+    period = standing_clearings.period_at(book, now)
     try:
         cleared = _cleared_now(book, facts, MARKET, *chosen(None, None, book))
     except Rejection as why:
@@ -381,7 +381,7 @@ def _standing(book: Resource, facts: Facts) -> list[Event]:
 def question(command: AggregateDemand | Lapse, book: Resource, now: datetime) -> Question | None:
     """Return what must be solved to clear a book, as asked or because it is due; None where it is quick."""
     if isinstance(command, Lapse):
-        due = standing.next_clearing(book)
+        due = standing_clearings.next_clearing(book)
         return None if due is None or due > now else clearings.question(book, now, *chosen(None, None, book))
     assert command.payment_rule in (None, "uniform", "mcafee")  # the others are for other ways
     return clearings.question(book, now, *chosen(command.policy, command.payment_rule, book))

@@ -15,7 +15,7 @@ from market_core.events import (
 )
 from market_core.facts import Facts
 from market_core.rejections import Code, Rejection
-from market_core.standing import next_clearing
+from market_core.standing_clearings import next_clearing
 from market_core.terms import ClearingRule, Policy
 from market_core.values import MICRO, from_micros, name_of, owner_of, total
 

@@ -27,7 +27,7 @@ from market_core.events import (
     ResourceDeclared,
 )
 from market_core.handle import resource_stream
-from market_core.standing import next_clearing
+from market_core.standing_clearings import next_clearing
 from market_core.values import MARKET, from_micros, name_of, plain, resource_of, shown
 from server.partners import partners
 from server.ports import Ended, Lessened, Notice, Summary, packed

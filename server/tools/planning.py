@@ -10,11 +10,11 @@ from pydantic import BaseModel, Field
 from market_core.agent import Agent
 from market_core.auction import Auction
 from market_core.capability import Capability
-from market_core.entering import MOST_STANDING
 from market_core.handle import States, agent_stream, auction_stream, capability_stream
 from market_core.mechanisms.advice import LEAST_AUCTIONS, LEAST_BIDS, MOST_BIDS
 from market_core.mechanisms.order_statistics import Span
 from market_core.planning import MOST_AUCTIONS, Plan, amount, counts, plan, standing_now, unclear
+from market_core.standing_bids import MOST_STANDING
 from market_core.terms import Model, Names
 from market_core.values import Duration, LongText, Money, PositiveMoney, from_micros, plain
 from server.ports import Query

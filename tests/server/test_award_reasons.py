@@ -15,22 +15,28 @@ WOULD_HAVE_WON = "second_price: it is paid the cost at which "
             {"a/x": 1, "a/y": 2},
             9,
             9,
-            f"{LOWEST.format(2, 1)} All bids are of one owner. "
-            "second_price without another owner's bid: it is paid max_price; no competition set the payment.",
+            (
+                f"{LOWEST.format(2, 1)} All bids are of one owner. second_price without another owner's bid: "
+                "it is paid max_price; no competition set the payment."
+            ),
         ),
         (
             {"a/x": 1},
             None,
             1,
-            "It was the only bid that counted: cost 1. second_price without another owner's bid: "
-            "it is paid its own cost, as there is no max_price; no competition set the payment.",
+            (
+                "It was the only bid that counted: cost 1. second_price without another owner's bid: "
+                "it is paid its own cost, as there is no max_price; no competition set the payment."
+            ),
         ),
         (
             {"ann": 1, "bob": 9},
             9,
             9,
-            f"{LOWEST.format(2, 1)} The runner-up's score is 9, 8 more. "
-            f"{WOULD_HAVE_WON}its score would equal the runner-up's.",
+            (
+                f"{LOWEST.format(2, 1)} The runner-up's score is 9, 8 more. "
+                f"{WOULD_HAVE_WON}its score would equal the runner-up's."
+            ),
         ),
     ],
 )

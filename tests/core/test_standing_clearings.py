@@ -7,7 +7,7 @@ import pytest
 from market_core import Code, DemandAggregator, Market
 from market_core.commands import AggregateDemand, DeclareResource, Lapse, Withdraw
 from market_core.events import ClearingDue, ResourceCleared
-from market_core.standing import next_clearing
+from market_core.standing_clearings import next_clearing
 from tests.core.world import NOON, World, later, replayed
 
 D = Decimal
