@@ -122,7 +122,9 @@ def _check_one_by_one(command: SubmitBid) -> None:
         raise Rejection(Code.FIELD_DOES_NOT_FIT, field="min_quantity", why=_ONE_BY_ONE)
     if command.tiers and (command.tier_kind == "all_units" or falls):
         raise Rejection(
-            Code.FIELD_DOES_NOT_FIT, field="tiers", why=f"{_ONE_BY_ONE}: incremental tiers may rise"
+            Code.FIELD_DOES_NOT_FIT,
+            field="tiers",
+            why=f"{_ONE_BY_ONE}: only incremental tiers whose cost never falls",
         )
 
 

@@ -166,8 +166,8 @@ WORDS: Mapping[Code, Words] = {
         "leave the auction to agents of other owners",
     ),
     Code.BOTH_SIDES: Words(
-        "your owner stands on the other side of this resource's book already; nobody trades with itself",
-        "withdraw what it has posted there first, or wait until it is filled; inbox lists it",
+        "your owner stands on the other side of this resource's book already, {holder} with {entry}; nobody trades with itself",
+        "withdraw {entry} as {holder} first, or wait until it is filled",
     ),
     Code.OWNER_BIDS_ALREADY: Words(
         "{other}, an agent of your owner, has a bid here; where several bids win together an owner bids through one agent",

@@ -119,8 +119,8 @@ def _(command: RequestResources, book: Resource, facts: Facts, owner: Agent | No
 def _(command: OfferResources, book: Resource, facts: Facts, owner: Agent | None = None) -> list[Event]:
     _check_replaces(command, book, facts)
     _check_one_side(command.agent, book, book.demand_sums, facts)
-    if _open_bundles(command.agent, book, facts):
-        raise Rejection(Code.BOTH_SIDES)
+    if bundle := next(iter(_bundles_of(command.agent, book, facts)), None):
+        raise Rejection(Code.BOTH_SIDES, holder=bundle.agent, entry=bundle.bundle_id)
     _check_time(command.available_until, "available_until", facts)
     _check_total(command.quantity, command.unit_price)
     _check_quantity(command.quantity, command.min_quantity, book)
@@ -153,7 +153,7 @@ def post_bundle(
     _check_total(Decimal(command.tasks), command.max_payment or Decimal(0))
     for name, book in books.items():
         _check_quantity(command.bundle[name], None, book)
-        if _open_bundles(command.agent, book, facts) >= MOST_ENTRIES:
+        if len(_bundles_of(command.agent, book, facts)) >= MOST_ENTRIES:
             raise Rejection(Code.TOO_MANY_ENTRIES, limit=MOST_ENTRIES)
         if len(book.bundles) >= MOST_BUNDLES:
             raise Rejection(Code.BOOK_FULL, limit=f"{MOST_BUNDLES:,}")
@@ -176,12 +176,12 @@ def _bundle_event(command: RequestBundle, name: str, facts: Facts, owner: Agent)
     )
 
 
-def _open_bundles(agent: str, book: Resource, facts: Facts) -> int:
-    """Return how many demands for bundles an owner has in the book."""
+def _bundles_of(agent: str, book: Resource, facts: Facts) -> list[BundleDemand]:
+    """Return the demands for bundles that an owner has in the book."""
     owner = owner_of(agent)
     if owner not in book.bundle_owners:
-        return 0
-    return sum(owner_of(demand.agent) == owner for demand in live(book.bundles.values(), facts.now))
+        return []
+    return [demand for demand in live(book.bundles.values(), facts.now) if owner_of(demand.agent) == owner]
 
 
 Posting = RequestResources | OfferResources
@@ -197,8 +197,11 @@ def _check_replaces(command: Posting, book: Resource, facts: Facts) -> None:
 
 def _check_one_side(agent: str, book: Resource, other_side: Sums, facts: Facts) -> None:
     """With demand of its own an owner could raise the price of its offers, and the other way round."""
-    if _open_entries(owner_of(agent), book, other_side, facts):
-        raise Rejection(Code.BOTH_SIDES)
+    owner = owner_of(agent)
+    if _open_entries(owner, book, other_side, facts):
+        entries = book.demand if other_side is book.demand_sums else book.offers
+        one = next(entry for entry in live(entries.values(), facts.now) if owner_of(entry.agent) == owner)
+        raise Rejection(Code.BOTH_SIDES, holder=one.agent, entry=one.entry_id)
 
 
 def _open_entries(owner: str, book: Resource, sums: Sums, facts: Facts) -> int:
@@ -304,7 +307,7 @@ def _cleared_now(book: Resource, facts: Facts, by: str, policy: Policy, rule: Cl
             raise Rejection(Code.NOTHING_TO_CLEAR, why=f"{pooled}{_cleared(book)}{bundled}")
     made = clearings.clear(book, facts, policy, rule)
     if made is None:
-        raise Rejection(Code.NOTHING_TO_CLEAR, why=_why_nothing(book, now))
+        raise Rejection(Code.NOTHING_TO_CLEAR, why=_why_nothing(book, now, policy))
     return clearing_events.events(made, now, by, policy, rule)
 
 
@@ -328,13 +331,17 @@ def _cleared(book: Resource) -> str:
     return f"; it was last cleared at {shown(last.at)} by {last.by}: {plain(last.quantity)}{price}"
 
 
-def _why_nothing(book: Resource, now: datetime) -> str:
+def _why_nothing(book: Resource, now: datetime, policy: Policy) -> str:
     limits = [entry.limit for entry in free(book.demand.values(), now)]
-    asks = [
-        min([entry.limit or Decimal(0), *(tier.unit_price for tier in entry.tiers)])
-        for entry in free(book.offers.values(), now)
-    ]
-    if any(limit is None or limit >= min(asks) for limit in limits):
+    offers = free(book.offers.values(), now)
+    asks = [min([entry.limit or Decimal(0), *(tier.unit_price for tier in entry.tiers)]) for entry in offers]
+
+    def meets(least: Decimal) -> bool:
+        return any(limit is None or limit >= least for limit in limits)
+
+    if policy != "efficient" and meets(min(asks)) and not meets(min(e.limit or Decimal(0) for e in offers)):
+        return f"without its tiers, which only policy efficient uses, every offer asks more than every limit{_cleared(book)}"
+    if meets(min(asks)):
         return f"prices meet, but no quantities that keep every minimum{_cleared(book)}"
     return f"every offer asks more than every demand's limit{_cleared(book)}"
 

@@ -17,6 +17,7 @@ from market_core.events import (
 )
 from market_core.lifecycle import AuctionStatus
 from market_core.outcomes import State, overdue_at, state_of
+from market_core.values import owner_of
 
 TOP = 20
 """Rows of a ranking that an answer shows."""
@@ -67,7 +68,8 @@ class OwnBidSeen:
 class AuctionSeen:
     """An auction as `viewer` may see it. What the viewer may not see is None or empty, in `terms` too.
 
-    `decided_with` are all auctions of one award, where there were several.
+    `decided_with` are all auctions of one award, where there were several; `for_own_pool`: it buys for demand of the
+    viewer's owner.
     """
 
     terms: AuctionCreated
@@ -91,6 +93,7 @@ class AuctionSeen:
     decided_with: tuple[str, ...] = ()
     work: tuple[WorkSeen, ...] = ()
     basis: Basis | None = None
+    for_own_pool: bool = False
 
 
 def see_auction(auction: Auction, viewer: str, now: datetime, first: int = 0) -> AuctionSeen:
@@ -112,6 +115,7 @@ def see_auction(auction: Auction, viewer: str, now: datetime, first: int = 0) ->
             excluded=(),
             invite=terms.invite if viewer in (terms.buyer, *terms.invite) else (),
         ),
+        for_own_pool=bool(viewer) and owner_of(viewer) in terms.excluded,
         invited_only=bool(terms.invite),
         status=status,
         closes_at=auction.closes_at,

@@ -81,10 +81,8 @@ def _add_grant(commands: Commands) -> None:
         "Granting again replaces what was granted, for demand posted from then on.",
     )
     parser.add_argument("owner", metavar="OWNER", help="such as acme")
-    parser.add_argument(
-        "--priority", type=int, default=0, metavar="N", help="higher comes first (default: 0)"
-    )
-    parser.add_argument("--weight", default="1", metavar="W", help="share among equals (default: 1)")
+    parser.add_argument("--priority", type=int, metavar="N", help="higher comes first (default: 0)")
+    parser.add_argument("--weight", metavar="W", help="share among equals (default: 1)")
     add_file(parser)
     parser.set_defaults(run=run_grant)
 
@@ -166,8 +164,13 @@ def run_grant(options: argparse.Namespace) -> int:
     from market_core.invalid import invalid
     from market_core.values import owner_of, plain
 
+    given = {
+        name: getattr(options, name) for name in ("priority", "weight") if getattr(options, name) is not None
+    }
+    if not given:
+        raise Stop("say what to grant: --priority N, --weight W, or both (the other becomes the default)", 2)
     try:
-        command = Grant(owner=options.owner, priority=options.priority, weight=options.weight)
+        command = Grant(owner=options.owner, **given)
     except ValidationError as error:
         raise Stop(invalid(error).message, 2) from None
     db = db_of(options)

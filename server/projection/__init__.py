@@ -1,8 +1,8 @@
 """Events -> what lists need of them (summaries) and who should hear of them (notices).
 
 Notices hold only what everybody may know of the thing they are about; a receipt, sent to one agent, also its saving.
-Topics: an agent's id, `cap:NAME` for agents with a capability, an auction's id and `resource/NAME` for all who have
-something there.
+Topics: an agent's id, `owner:NAME` for all agents of an owner, `cap:NAME` for agents with a capability, an auction's id
+and `resource/NAME` for all who have something there.
 """
 
 from collections.abc import Callable, Iterable, Mapping

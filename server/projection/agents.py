@@ -32,13 +32,13 @@ def _(event: AgentRegistered, agent: Agent) -> list[Projected]:
 @of_agent.register
 def _(event: Granted, agent: Agent) -> list[Projected]:
     told = {"at": shown(event.at), "priority": agent.priority, "weight": plain(agent.weight)}
-    return [Notice(event.owner, "granted", event.owner, MARKET, json_of(told))]
+    return [Notice(f"owner:{event.owner}", "granted", event.owner, MARKET, json_of(told))]
 
 
 @of_agent.register
 def _(event: Vouched, agent: Agent) -> list[Projected]:
     kind = "vouched" if agent.vouched else "no_longer_vouched"
-    return [Notice(event.owner, kind, event.owner, MARKET, json_of({"at": shown(event.at)}))]
+    return [Notice(f"owner:{event.owner}", kind, event.owner, MARKET, json_of({"at": shown(event.at)}))]
 
 
 @of_agent.register(WorkWon)

@@ -342,6 +342,8 @@ def _left_out(
     book: Resource, event: ResourceCleared | ClearingContinued | BundlesCleared | PoolCleared, left: LeftOut
 ) -> Notice:
     told = {"at": shown(event.at), "resource": book.name, "entry": left.entry_id, "reason": left.reason}
+    if isinstance(event, PoolCleared) and left.reason == "out_of_price":
+        told["price"] = plain(event.price)
     return Notice(left.agent, "left_out", resource_stream(book.name).partition("/")[2], MARKET, json_of(told))
 
 

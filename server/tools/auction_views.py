@@ -331,6 +331,8 @@ def _next(made: answers.AuctionSeen, seen: AuctionSeen, viewer: str) -> str:
                 return "inbox with wait; award when bidding is over."
             if made.schedule:
                 return "submit_bid with take: true (and at_least) when the offer is enough for you."
+            if seen.for_own_pool:
+                return "nothing: it buys for the pool that your owner's demand is in; withdraw the demand to leave."
             return "submit_bid to take part or to change your bid."
         case "closed":
             return "preview_award to look, award to decide." if buyer else "wait for the award; inbox tells."

@@ -13,7 +13,7 @@ from market_core.agent import Agent
 from market_core.handle import States, agent_stream
 from market_core.rejections import Code, Rejection
 from market_core.terms import Model
-from market_core.values import plain, total
+from market_core.values import owner_of, plain, total
 from server.ports import Found, Posted, Query, Reader
 from server.projection import epoch
 from server.tools import answers
@@ -115,7 +115,10 @@ _NEWS: dict[str, tuple[str, str]] = {
         "your entry was left out of a clearing",
         "get_resource shows the book; replace it, or withdraw it and post it with other bounds",
     ),
-    "granted": ("the operator granted your owner another priority or weight", "request_resources uses it"),
+    "granted": (
+        "the operator granted your owner another priority or weight",
+        "nothing; what you post from now on has it, what stands keeps what it had",
+    ),
     "vouched": (
         "the operator vouches for your owner: buyers who explore may try it",
         "nothing; bid as before",
@@ -125,6 +128,7 @@ _NEWS: dict[str, tuple[str, str]] = {
 }
 """What each kind of notice says to the agent that reads it, and the call that makes sense then."""
 _ROWS = 20
+_MOST_SAID = 600  # characters of one piece of news: a receipt names who delivers to whom
 _NOTICES = 1000  # looked through for one answer: many bids in one auction are one piece of news
 
 
@@ -132,8 +136,8 @@ _NOTICES = 1000  # looked through for one answer: many bids in one auction are o
 async def inbox(ask: GetInbox, call: Call) -> tuple[BaseModel, str]:
     """Show where you stand and what is new: your auctions, bids, demand, offers, work to deliver or to report.
 
-    With wait it returns as soon as there is news, or when the time is over. Pass next_cursor the next time to get
-    only what came since. Changes nothing.
+    With wait it returns as soon as there is news above cursor (without one: from now on), or when the time is over.
+    Pass next_cursor the next time to get only what came since. Changes nothing.
     """
     if not ask.agent:
         raise Rejection(Code.AGENT_REQUIRED)
@@ -158,7 +162,8 @@ async def _reader(agent: str, call: Call) -> Reader:
     def view(states: States, _now: datetime) -> Reader:
         card = states[agent_stream(agent)]
         assert isinstance(card, Agent)  # by its stream's name
-        return Reader((agent, *(f"cap:{name}" for name in sorted(card.capabilities))), agent)
+        topics = (agent, f"owner:{owner_of(agent)}", *(f"cap:{name}" for name in sorted(card.capabilities)))
+        return Reader(topics, agent)
 
     return await call.service.see([agent_stream(agent)], view)
 
@@ -207,7 +212,7 @@ async def _inbox(agent: str, after: int | None, call: Call) -> tuple[BaseModel, 
         news=news,
         next_cursor=str(latest if last is None or after is None else last),
     )
-    known = len(reader.topics) > 1 or any(totals.values())
+    known = any(topic.startswith("cap:") for topic in reader.topics) or any(totals.values()) or bool(news)
     return made, _inbox_text(made, totals, more=last is not None and after is not None, known=known)
 
 
@@ -291,6 +296,8 @@ def _same(item: Posted) -> tuple[str, str, int]:
 
 def _amounts(body: dict[str, Any], *, seller: bool) -> str:
     """Return what a receipt says: quantity, payment, saving, and why it is less than was asked."""
+    if "weight" in body:
+        return f": priority {body['priority']}, weight {body['weight']}"
     because = f"; {_because(body, seller=seller)}" if body.get("reason") else ""
     if "quantity" not in body:
         return f": {body['why']}" if body.get("why") else because
@@ -305,6 +312,8 @@ def _amounts(body: dict[str, Any], *, seller: bool) -> str:
 
 
 def _because(body: dict[str, Any], *, seller: bool) -> str:
+    if "price" in body:
+        return f"its limit does not reach {body['price']} a unit, by which a pool's members are chosen"
     if body.get("entry", "").startswith("bun_"):
         return because_of_bundle(body["reason"])
     return because_of(body["reason"], seller=seller)
@@ -323,8 +332,8 @@ _TITLES = {
 
 def _inbox_text(made: answers.Inbox, totals: dict[str, int], *, more: bool, known: bool) -> str:
     heads = ["at", "what", "id", "why", "next"]
-    rows = ([getattr(row, name) for name in heads] for row in made.news)
-    parts = [f"News:\n{answers.table(heads, rows)}" if made.news else "No news."]
+    news = ([answers.cell(getattr(row, name), _MOST_SAID) for name in heads] for row in made.news)
+    parts = [f"News:\n{answers.columns(heads, news)}" if made.news else "No news."]
     for name, title in _TITLES.items():
         listed = getattr(made, name)
         if listed:

@@ -80,7 +80,9 @@ def request_resources(ask: RequestResources, after: After) -> tuple[BaseModel, s
 def _then(demand: SideSeen, offers: SideSeen) -> str:
     if demand.entries and offers.entries:
         return "aggregate_demand trades now; or wait for more, inbox tells."
-    return "wait for the other side; inbox with wait tells when it comes."
+    if demand.entries:
+        return "wait for offers, inbox with wait tells; or buy in one auction: aggregate_demand via auction."
+    return "wait for demand; inbox with wait tells when it comes."
 
 
 @acting("Offer resources", OfferResources, answers.OfferPosted)
@@ -132,9 +134,8 @@ def request_bundle(ask: RequestBundle, after: After) -> tuple[BaseModel, str]:
     how = f"each of {answers.count(event.tasks, 'task')}" if event.per_task else "all or nothing"
     text = f"Demand {event.bundle_id}: {bundle_text(event.bundle)} together, {how}, {limit}."
     names = ", ".join(map(name_of, event.bundle))
-    then = (
-        f"aggregate_demand via bundles, with all these resources ({names}), serves it; or wait, inbox tells."
-    )
+    policy = "" if event.max_payment else " and policy fair or priority (efficient goes by max_payment)"
+    then = f"aggregate_demand via bundles{policy}, with all these resources ({names}), serves it; or wait, inbox tells."
     return made, f"{text} {posted_text(after.states, made)}.\nNext: {then}"
 
 

@@ -204,6 +204,6 @@ def test_it_shows_a_pool_in_which_nobody_pays_above_its_limit(played: Played) ->
         "6",
         "40 for 160 credits (4 each), 80 better than your limit",
     ]
-    assert "its limit does not reach the price" in rows["max-margin"][-1]
+    assert "its limit does not reach 4 a unit" in rows["max-margin"][-1]
     assert "above the limits of 4 of the 5" in played.told
     assert "north-gpu 10 4 440" in played.told

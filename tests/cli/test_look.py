@@ -166,7 +166,7 @@ in        awards  success              time ratio           quality ratio
 --------  ------  -------------------  -------------------  -------------------
 all work       1  0.50 (0.05 to 0.95)  1.00 (0.46 to 2.17)  1.00 (0.70 to 1.30)
 
-Expected, and in brackets what holds it with 90 %.
+Expected, and in brackets its 90 % interval.
 """
     )
 

@@ -614,7 +614,7 @@ CASES = [
     (own_auction, Code.OWN_AUCTION, {}),
     (not_your_bid, Code.NOT_YOUR_BID, {}),
     (not_your_entry, Code.NOT_YOUR_ENTRY, {}),
-    (both_sides, Code.BOTH_SIDES, {}),
+    (both_sides, Code.BOTH_SIDES, {"holder": "acme/a", "entry": "off_gpu_t1"}),
     (invited_by_its_own_owner, Code.OWN_AUCTION, {}),
     (not_invited, Code.NOT_INVITED, {}),
     (cancelled, Code.AUCTION_CANCELLED, {}),
@@ -677,7 +677,10 @@ CASES = [
     (
         falling_tiers,
         Code.FIELD_DOES_NOT_FIT,
-        {"field": "tiers", "why": "uniform prices each unit alone: incremental tiers may rise"},
+        {
+            "field": "tiers",
+            "why": "uniform prices each unit alone: only incremental tiers whose cost never falls",
+        },
     ),
     (lots_required, Code.LOTS_REQUIRED, {}),
     (unknown_lot, Code.UNKNOWN_LOT, {"missing": ["door"]}),

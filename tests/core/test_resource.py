@@ -237,3 +237,14 @@ def test_a_clearing_moves_every_unit_and_every_credit_from_one_side_to_the_other
     filled = {fill.entry_id: fill.quantity for fill in fills}
     assert before == {key: after.get(key, 0) + filled.get(key, 0) for key in before}
     assert set(world.book().ended) == set(before) - set(after)
+
+
+def test_a_tier_that_only_policy_efficient_uses_is_named_where_another_policy_finds_no_price():
+    world = World()
+    world.offer("s", 100, 5, resource="gpu", tiers=[{"from_quantity": 50, "unit_price": 3}])
+    world.request("a", 60, 4, resource="gpu")
+    refusal = world.refusal(AggregateDemand(agent="x", resources=["gpu"], policy="fair"))
+    assert refusal.code == Code.NOTHING_TO_CLEAR
+    assert refusal.facts["why"] == (
+        "without its tiers, which only policy efficient uses, every offer asks more than every limit"
+    )

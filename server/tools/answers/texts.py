@@ -44,8 +44,8 @@ def columns(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join([" | ".join(row) for row in (heads, *rows)])
 
 
-def cell(value: object) -> str:
-    """Return a value as the text of one cell: one line, at most 160 characters, no separator of ours."""
+def cell(value: object, most: int = 160) -> str:
+    """Return a value as the text of one cell: one line, at most `most` characters, no separator of ours."""
     match value:
         case None | "":
             return "-"
@@ -54,7 +54,7 @@ def cell(value: object) -> str:
         case datetime():
             return shown(value)
     text = " ".join(str(value).replace("|", "/").split())
-    return text if len(text) <= 160 else text[:159] + "…"
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 _Row = TypeVar("_Row", bound=BaseModel)
