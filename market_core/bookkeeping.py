@@ -222,21 +222,10 @@ def _fill(book: Resource, entry_id: str, quantity: Decimal) -> None:
 
 
 def _lessened(entry: Entry, left: int) -> Entry:
-    return Entry(  # as `_replace` does, in half the time
-        entry.entry_id,
-        entry.agent,
-        entry.side,
-        entry.quantity,
-        left,
-        entry.limit,
-        entry.until,
-        entry.posted_at,
-        _NOTHING,
-        tuple(tier for tier in entry.tiers if micros(tier.from_quantity) <= left) if entry.tiers else (),
-        entry.priority,
-        entry.weight,
-        entry.pool,
-    )
+    some_id, agent, side, quantity, _, limit, until, at, _, tiers, priority, weight, pool = entry
+    kept = tuple(tier for tier in tiers if micros(tier.from_quantity) <= left) if tiers else ()
+    columns = (some_id, agent, side, quantity, left, limit, until, at, _NOTHING, kept, priority, weight, pool)
+    return tuple.__new__(Entry, columns)  # as `_replace` does, in a third of the time
 
 
 def _bundle(book: Resource, event: BundlePosted) -> None:
