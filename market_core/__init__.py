@@ -29,9 +29,9 @@ Embed it with `Market`, or its two faces `ReverseAuction` and `DemandAggregator`
 without prices.
 """
 
-from market_core.aggregator import Aggregation, DemandAggregator
-from market_core.assigning import Worker, assign_tasks
-from market_core.market import AuctionRequest, Award, Bid, Market, ReverseAuction
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from market_core.rejections import Code, Rejection
 from market_core.terms import (
     Condition,
@@ -45,6 +45,11 @@ from market_core.terms import (
     Threshold,
     Tier,
 )
+
+if TYPE_CHECKING:
+    from market_core.aggregator import Aggregation, DemandAggregator
+    from market_core.assigning import Worker, assign_tasks
+    from market_core.market import AuctionRequest, Award, Bid, Market, ReverseAuction
 
 __all__ = [
     "Aggregation",
@@ -69,3 +74,17 @@ __all__ = [
     "Worker",
     "assign_tasks",
 ]
+
+_FACES = {
+    "aggregator": ("Aggregation", "DemandAggregator"),
+    "assigning": ("Worker", "assign_tasks"),
+    "market": ("AuctionRequest", "Award", "Bid", "Market", "ReverseAuction"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Return a face of the core, imported when first asked for: a server needs none of them."""
+    for module, names in _FACES.items():
+        if name in names:
+            return getattr(import_module(f"market_core.{module}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -5,7 +5,6 @@ import logging
 import secrets
 from collections.abc import Awaitable, Iterable, Mapping
 from decimal import Decimal
-from difflib import get_close_matches
 from typing import Any, TypeVar
 
 from mcp.types import CallToolResult, TextContent
@@ -77,9 +76,16 @@ async def caught(work: Awaitable[_T], where: str) -> _T | CallToolResult:
         return failure(error, where)
 
 
+def _like(name: str, known: Iterable[str]) -> list[str]:
+    """Return the known name that is most like `name`, if any is."""
+    from difflib import get_close_matches  # noqa: PLC0415 - nothing else needs it, and a server starts without
+
+    return get_close_matches(name, list(known), n=1)
+
+
 def unknown_tool(name: str, known: Iterable[str]) -> Rejection:
     """Return the refusal of a tool that does not exist; its name is repeated only if it is one's plain misspelling."""
-    close = get_close_matches(name, list(known), n=1)
+    close = _like(name, known)
     return Rejection(Code.UNKNOWN_TOOL, tool="of this name", tools=close or sorted(known))
 
 
@@ -108,7 +114,7 @@ _MEANT: Mapping[str, tuple[str, ...]] = {
 def _meant(name: str, allowed: list[str]) -> list[str]:
     """Return the argument that a wrong name means, if it can be told."""
     meant = [word for word in _MEANT.get(name, ()) if word in allowed]
-    return meant[:1] or get_close_matches(name, allowed, n=1)
+    return meant[:1] or _like(name, allowed)
 
 
 def unknown_arguments(given: Iterable[str], allowed: Iterable[str]) -> Rejection:

@@ -4,7 +4,6 @@ The event loop never waits for a mechanism, and a mechanism that runs wild ends 
 """
 
 import anyio
-import anyio.to_process
 
 from market_core.mechanisms.solve import Question, Solution, solve
 from server.ports import SolverGone
@@ -22,6 +21,8 @@ class ProcessSolver:
 
     async def solve(self, question: Question) -> Solution:
         """Return the answer. Raises the mechanism's Unsolved, or SolverGone; cancelling it kills the worker."""
+        import anyio.to_process  # noqa: PLC0415 - few servers ever need it
+
         async with self._one:  # waiting for others is not solving
             try:
                 with anyio.fail_after(_ROUNDS * self._seconds):

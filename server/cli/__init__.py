@@ -4,9 +4,9 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any
 
-from server.cli import agents, demo, judge, look, operate, serve
 from server.cli.common import Stop
 from server.config import BadSetting
 from server.ports import StoreBroken, StoreUnavailable
@@ -16,6 +16,9 @@ _MORE = """\
 The database is one file, shared by all servers and commands that name it: --db, else AGENT_MARKET_DB,
 else market.db in your data folder. Start with: agent-market demo
 """
+
+
+_GROUPS = ("serve", "demo", "look", "agents", "operate", "judge")
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -28,8 +31,9 @@ def run(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for group in (serve, demo, look, agents, operate, judge):
-        group.add(commands)
+    # A server is started by other programs, often, and for a word with an agent: it needs nothing of the others.
+    for group in ("serve",) if arguments[:1] == ["serve"] else _GROUPS:
+        import_module(f"server.cli.{group}").add(commands)
     options = parser.parse_args(arguments)
     try:
         code = int(options.run(options))
