@@ -29,7 +29,6 @@ Embed it with `Market`, or its two faces `ReverseAuction` and `DemandAggregator`
 without prices.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from market_core.rejections import Code, Rejection
@@ -75,16 +74,13 @@ __all__ = [
     "assign_tasks",
 ]
 
-_FACES = {
-    "aggregator": ("Aggregation", "DemandAggregator"),
-    "assigning": ("Worker", "assign_tasks"),
-    "market": ("AuctionRequest", "Award", "Bid", "Market", "ReverseAuction"),
-}
-
 
 def __getattr__(name: str) -> Any:
     """Return a face of the core, imported when first asked for: a server needs none of them."""
-    for module, names in _FACES.items():
-        if name in names:
-            return getattr(import_module(f"market_core.{module}"), name)
+    if name in __all__:
+        from market_core import aggregator, assigning, market  # noqa: PLC0415
+
+        for module in (market, aggregator, assigning):
+            if hasattr(module, name):
+                return getattr(module, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -9,11 +9,8 @@ from fractions import Fraction
 from math import ceil
 from typing import Literal
 
-from market_core.mechanisms.bundles_core import kept, rises
-from market_core.mechanisms.bundles_divisible import clear
 from market_core.mechanisms.bundles_part import FINE, Part, Want
 from market_core.mechanisms.bundles_problem import BundleProblem, Offer, Reason, Request, part_of, sold
-from market_core.mechanisms.bundles_search import best
 from market_core.mechanisms.procurement import DoesNotFit, Proof, Unproved
 from market_core.values import MICRO, largest_remainder, rounded_up_together
 
@@ -82,6 +79,8 @@ def settle(problem: BundleProblem, rule: BundleRule, seconds: float | None = Non
     ((0, 1000000), (0, 5), ('lost', ''), (5,))
     """
     if rule == "uniform":
+        from market_core.mechanisms.bundles_divisible import clear
+
         found = clear(problem, seconds)
         return BundleResult(
             rule,
@@ -165,6 +164,8 @@ def decide(problem: BundleProblem, seconds: float | None = None) -> BundleAward:
     >>> award.tasks, payments(problem, award, "pay_as_bid"), payments(problem, award, "core")
     ((0, 1), (0, 8), (0, 5))
     """
+    from market_core.mechanisms.bundles_search import best
+
     part = part_of(problem)
     found = best(part, seconds)
     tasks = tuple(found.plan.get(position, 0) for position in range(len(problem.requests)))
@@ -193,6 +194,8 @@ def payments(
     little, and one owner posing as two can gain; in the core a lower limit may save a little.
     Source: Clarke (1971); Day and Raghavan (2007), Day and Cramton (2012), Ausubel and Milgrom (2006).
     """
+    from market_core.mechanisms.bundles_core import kept, rises
+
     limits = [each.max_payment * tasks for each, tasks in zip(problem.requests, award.tasks, strict=True)]
     if rule == "pay_as_bid":
         return tuple(limits)

@@ -124,7 +124,7 @@ def _check(demand: Column, offers: Column) -> None:
 
 def _crossing(demand: Column, offers: Column) -> int:
     """Return the lowest limit or ask above which no more is demanded than is offered up to it."""
-    import numpy as np  # noqa: PLC0415 - imported when used
+    import numpy as np
 
     low, high = -1, ANY_PRICE
     for price in _guesses(demand, offers):
@@ -146,7 +146,7 @@ def _crossing(demand: Column, offers: Column) -> int:
 
 def _guesses(demand: Column, offers: Column) -> list[int]:
     """Return prices to try: where the curves of a sample cross, and so far from it that those of all cross between."""
-    import numpy as np  # noqa: PLC0415
+    import numpy as np
 
     if max(len(demand.rank), len(offers.rank)) < 2 * SAMPLE:
         return []
@@ -165,7 +165,7 @@ def _guesses(demand: Column, offers: Column) -> list[int]:
 
 def _upto(values: "Ints", quantity: "NDArray[Any]", prices: "Ints") -> "NDArray[Any]":
     """Return for each price how much stands at values up to it."""
-    import numpy as np  # noqa: PLC0415
+    import numpy as np
 
     order = np.argsort(values)
     sums = np.concatenate((np.zeros(1, quantity.dtype), np.cumsum(quantity[order])))
@@ -177,7 +177,7 @@ def _filled(side: Column, level: int, traded: int, grain: int) -> tuple["Ints", 
 
     Ranks of any price bound nothing and count as none.
     """
-    import numpy as np  # noqa: PLC0415
+    import numpy as np
 
     below, left, whole = side.rank < level, traded - side.below(level), side.below(level + 1)
     filled = _rationed(side, level, left, grain) if left else side.quantity * below
@@ -193,7 +193,7 @@ def _filled(side: Column, level: int, traded: int, grain: int) -> tuple["Ints", 
 
 def _rationed(side: Column, level: int, left: int, grain: int) -> "Ints":
     """Return all quantities where those at rank `level` share `left`, in grains, in proportion to what they want."""
-    import numpy as np  # noqa: PLC0415
+    import numpy as np
 
     margin = np.flatnonzero(side.rank == level)
     together = len(margin) == len(side.rank)  # everybody has one limit
@@ -217,7 +217,7 @@ def _rationed(side: Column, level: int, left: int, grain: int) -> "Ints":
 
 def _by_order(order: "Ints | None") -> "First":
     """Return the choice of the least in `order`, without one of the first positions."""
-    import numpy as np  # noqa: PLC0415
+    import numpy as np
 
     def first(ties: "Ints", number: int) -> "Ints":
         return ties[:number] if order is None else ties[np.argpartition(order[ties], number - 1)[:number]]

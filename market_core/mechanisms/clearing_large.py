@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from heapq import nsmallest
 from typing import TYPE_CHECKING
 
-from market_core.mechanisms.clearing_arrays import ANY_PRICE, Column, clear_columns
 from market_core.mechanisms.clearing_book import Clearing, Entry
 from market_core.mechanisms.procurement import TooLarge
 
 if TYPE_CHECKING:
+    from market_core.mechanisms.clearing_arrays import Column
     from market_core.mechanisms.clearing_shares import Ints
 
 _REASONS = ("", "out_of_price", "rationed", "minimum")
@@ -58,7 +58,9 @@ def clear_plain(demand: Plain, offers: Plain, grain: int) -> tuple[Clearing | No
     >>> clearing.price, clearing.demand, why
     (4, (2, 0), (('', 'rationed'), ('',)))
     """
-    import numpy as np  # noqa: PLC0415 - imported when used
+    import numpy as np
+
+    from market_core.mechanisms.clearing_arrays import ANY_PRICE, clear_columns
 
     limits = np.array(demand.limits, np.int64)
     bids = _column(demand, -np.where(limits < 0, ANY_PRICE, limits))
@@ -78,8 +80,10 @@ def clear_plain(demand: Plain, offers: Plain, grain: int) -> tuple[Clearing | No
     return made, (_why(bids, found.demand, -found.price), _why(asks, found.offers, found.price))
 
 
-def _column(side: Plain, ranks: "Ints") -> Column:
-    import numpy as np  # noqa: PLC0415
+def _column(side: Plain, ranks: "Ints") -> "Column":
+    import numpy as np
+
+    from market_core.mechanisms.clearing_arrays import Column
 
     def first(ties: "Ints", number: int) -> "Ints":
         return np.array(nsmallest(number, ties.tolist(), key=side.key))
@@ -87,9 +91,9 @@ def _column(side: Plain, ranks: "Ints") -> Column:
     return Column(np.array(side.quantities, np.int64), ranks, first)
 
 
-def _why(side: Column, filled: "Ints", margin: int) -> Reasons:
+def _why(side: "Column", filled: "Ints", margin: int) -> Reasons:
     """Return why each got less than it asked; as in `clearing_reasons`, where any part of an entry may be traded."""
-    import numpy as np  # noqa: PLC0415
+    import numpy as np
 
     codes = np.where(side.rank > margin, 1, 2)
     codes[filled == side.quantity] = 0

@@ -68,7 +68,7 @@ def _rounded_down(factor: int, values: "Ints", divisor: int) -> "Ints":
 
 def _divided(factor: int, values: "Ints", divisor: int) -> "Ints":
     """Do so where products fit into 64 bits."""
-    import numpy as np  # noqa: PLC0415 - imported when used
+    import numpy as np
 
     parts = np.empty_like(values)
     for begin in range(0, len(values), BLOCK):
@@ -79,7 +79,7 @@ def _divided(factor: int, values: "Ints", divisor: int) -> "Ints":
 
 def _estimated(factor: int, values: "Ints", divisor: int) -> "Ints":
     """Do so in floats, made exact by the remainders: products may overflow, their difference does not."""
-    import numpy as np  # noqa: PLC0415
+    import numpy as np
 
     parts, ratio = np.empty_like(values), factor / divisor
     for begin in range(0, len(values), BLOCK):
@@ -108,7 +108,7 @@ def divided_by_each(factors: "Ints", values: "Ints", divisors: "Ints") -> tuple[
 
 def _around(factor: int, values: "Ints", parts: "Ints", divisor: int, more: int) -> tuple[int, int]:
     """Return two remainders between which the `more`-th largest of all is, most likely."""
-    import numpy as np  # noqa: PLC0415
+    import numpy as np
 
     step = len(values) // SAMPLE
     if step < 2:  # all of them are hardly more
@@ -124,7 +124,7 @@ def _raised(
     factor: int, values: "Ints", parts: "Ints", divisor: int, low: int, high: int
 ) -> tuple["Ints", "Ints", int]:
     """Raise the parts of remainders above `high`; return those from `low` to it, by position, and how many were raised."""
-    import numpy as np  # noqa: PLC0415
+    import numpy as np
 
     near, found, above = [], [], 0
     for begin in range(0, len(values), BLOCK):
@@ -142,7 +142,7 @@ def _raised(
 
 def _largest(places: "Ints", remainders: "Ints", number: int, first: "First") -> "Ints":
     """Return the places of the `number` largest remainders; `first` settles ties."""
-    import numpy as np  # noqa: PLC0415
+    import numpy as np
 
     least = np.partition(remainders, -number)[-number]
     up = places[remainders > least]

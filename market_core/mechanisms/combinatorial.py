@@ -2,11 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from market_core.mechanisms.combinatorial_core import surpluses
-from market_core.mechanisms.combinatorial_part import Option, Part, union
-from market_core.mechanisms.combinatorial_search import best, increases
 from market_core.mechanisms.procurement import (
     DoesNotFit,
     Limits,
@@ -15,6 +12,9 @@ from market_core.mechanisms.procurement import (
     Unproved,
 )
 from market_core.values import largest_remainder
+
+if TYPE_CHECKING:
+    from market_core.mechanisms.combinatorial_part import Option, Part
 
 MECHANISM = "combinatorial/1"
 """Name and version, recorded in each award; what made it. A recorded decision is not made again."""
@@ -85,6 +85,9 @@ def decide(problem: LotProblem, seconds: float | None = None) -> LotAward:
     >>> payments(problem, award, "vcg"), payments(problem, award, "core")
     ({0: 90, 1: 90}, {0: 50, 1: 50})
     """
+    from market_core.mechanisms.combinatorial_part import union
+    from market_core.mechanisms.combinatorial_search import best
+
     found = best(_part(problem), seconds)
     covered = union(found.chosen)
     proved = found.gap == 0 and found.settled
@@ -98,6 +101,8 @@ def decide(problem: LotProblem, seconds: float | None = None) -> LotAward:
 
 def worth(problem: LotProblem, winners: Sequence[int]) -> tuple[tuple[int, ...], int] | None:
     """Return the lots that bids at these positions leave unbought and their score, None if they may not win together."""
+    from market_core.mechanisms.combinatorial_part import union
+
     part = _part(problem)
     chosen = [option for option in part.options if option.position in set(winners)]
     if not part.allows(chosen):
@@ -122,6 +127,9 @@ def payments(
     order. Raises DoesNotFit (shares of cost reward lying under vcg and core), NoCompetition and Unproved.
     Source: Vickrey (1961), Clarke (1971), Groves (1973); Day and Raghavan (2007), Day and Cramton (2012).
     """
+    from market_core.mechanisms.combinatorial_core import surpluses
+    from market_core.mechanisms.combinatorial_search import increases
+
     if rule == "pay_as_bid":
         return {position: problem.bids[position].cost for position in award.winners}
     if problem.limits.max_spend_share is not None:
@@ -147,6 +155,8 @@ def threshold(
     the threshold itself the tie key decides. Raises DoesNotFit under max_spend_share, where there need not be one,
     and Unproved.
     """
+    from market_core.mechanisms.combinatorial_search import best
+
     if problem.limits.max_spend_share is not None:
         raise DoesNotFit("under max_spend_share a lower cost need not help")
     if award.proof.gap:
@@ -169,8 +179,10 @@ def threshold(
     return most if most > 0 else None
 
 
-def _part(problem: LotProblem) -> Part:
+def _part(problem: LotProblem) -> "Part":
     """Check a problem and return it in bits, its bids in key order."""
+    from market_core.mechanisms.combinatorial_part import Option, Part
+
     if len(problem.bids) > MOST_BIDS:
         raise TooLarge(f"{MOST_BIDS:,} bids")
     if len(problem.lots) > MOST_LOTS:
@@ -194,8 +206,10 @@ def _part(problem: LotProblem) -> Part:
     )
 
 
-def _capped(part: Part, chosen: Sequence[Option], surplus: Mapping[str, int]) -> dict[str, int]:
+def _capped(part: "Part", chosen: "Sequence[Option]", surplus: Mapping[str, int]) -> dict[str, int]:
     """Return the surpluses held to the max_prices of each winner's lots, where all have one, less its cost."""
+    from market_core.mechanisms.combinatorial_part import union
+
     capped = {}
     for bidder, most in surplus.items():
         own = [option for option in chosen if option.bidder == bidder]
@@ -206,7 +220,7 @@ def _capped(part: Part, chosen: Sequence[Option], surplus: Mapping[str, int]) ->
     return capped
 
 
-def _split(chosen: Sequence[Option], surplus: Mapping[str, int]) -> dict[int, int]:
+def _split(chosen: "Sequence[Option]", surplus: Mapping[str, int]) -> dict[int, int]:
     """Return each bid's payment: its cost and its part of the bidder's surplus."""
     paid: dict[int, int] = {}
     for bidder, above in surplus.items():

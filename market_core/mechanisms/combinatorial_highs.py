@@ -76,7 +76,7 @@ class Relaxation:
         Whatever the multipliers of the rows, the objective is at least the sum of what they pay for the rows' sides
         and of the reduced amounts below 0; a column on its other side adds its reduced amount to that.
         """
-        import numpy as np  # noqa: PLC0415 - imported when used
+        import numpy as np
 
         rows = self._model.rows
         prices = [int(dual * GRAIN // 1) for dual in duals]
@@ -181,7 +181,7 @@ def _matrix(
     one: frozenset[int] = frozenset(),
 ) -> Matrix:
     """Return the program without the columns that are 0."""
-    import numpy as np  # noqa: PLC0415 - imported when used
+    import numpy as np
 
     rows = model.rows
     kept = np.ones(model.width, bool)

@@ -106,7 +106,7 @@ class _Space:
     """
 
     def __init__(self, part: Part) -> None:
-        import numpy as np  # noqa: PLC0415 - imported when used
+        import numpy as np
 
         self.np: Any = np
         self.places = {lot: place for place, lot in enumerate(sorted(part.prices))}

@@ -29,7 +29,7 @@ class Claims:
 
     def __init__(self, claims: Sequence[Claim], weights: Mapping[str, int]) -> None:
         """Lay the claims out; `weights` by owner, above 0."""
-        import numpy as np  # noqa: PLC0415 - imported when used
+        import numpy as np
 
         self._claims = claims
         owners: dict[str, int] = {}
@@ -48,7 +48,7 @@ class Claims:
 
     def fill(self, supply: int, out: Sequence[int] = ()) -> "Ints":
         """Return what each claim gets of `supply` if those at the positions `out` are left out."""
-        import numpy as np  # noqa: PLC0415
+        import numpy as np
 
         quantity = self._quantity
         if len(out):
@@ -63,7 +63,7 @@ class Claims:
 
     def _max_min(self, supply: int, totals: "Ints") -> "Ints":
         """Return the weighted max-min shares of owners that take at most `totals`, as `fair_share_filling.max_min`."""
-        import numpy as np  # noqa: PLC0415
+        import numpy as np
 
         ascending = self._by_level(totals) if self._several else self._ascending
         ascending = ascending[totals[ascending] > 0]
@@ -93,7 +93,7 @@ class Claims:
 
     def _by_level(self, totals: "Ints") -> "NDArray[Any]":
         """Return the owners in ascending total / weight, exactly."""
-        import numpy as np  # noqa: PLC0415
+        import numpy as np
 
         # Two different quotients differ by at least 1 / (product of the weights), so the floors keep their order.
         shift = 2 * int(self._weight.max()).bit_length()
@@ -106,7 +106,7 @@ class Claims:
 
     def _split(self, owned: "Ints", totals: "Ints", quantity: "Ints") -> "Ints":
         """Return the parts of each owner's claims in its share: in proportion to quantity, by largest remainder."""
-        import numpy as np  # noqa: PLC0415
+        import numpy as np
 
         whole = np.maximum(totals, 1)[self._owner]
         parts, remainders = divided_by_each(owned[self._owner], quantity, whole)
@@ -133,7 +133,7 @@ class Claims:
 
 
 def _ranked(values: Sequence[Any]) -> "Ints":
-    import numpy as np  # noqa: PLC0415
+    import numpy as np
 
     ranks = np.empty(len(values), np.int64)
     ranks[sorted(range(len(values)), key=values.__getitem__)] = np.arange(len(values))

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from market_core.mechanisms import fair_share_divisible_arrays
 from market_core.mechanisms.fair_share_kinds import Filled, Kinds, holds
 from market_core.values import MICRO
 
@@ -30,7 +29,11 @@ def fill(kinds: Kinds, capacity: Sequence[int]) -> Filled:
     An owner's kinds grow as one, in proportion to their tasks (at most what `capacity` holds alone). A kind that
     needs a used up resource stops; its owner's others go on, and count by what they then add.
     """
-    filled = fair_share_divisible_arrays.fill(kinds, capacity) if len(kinds.owner) >= MANY else None
+    filled = None
+    if len(kinds.owner) >= MANY:
+        from market_core.mechanisms import fair_share_divisible_arrays
+
+        filled = fair_share_divisible_arrays.fill(kinds, capacity)
     return filled or fill_in_integers(kinds, capacity)
 
 

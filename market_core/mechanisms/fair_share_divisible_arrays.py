@@ -79,7 +79,7 @@ class _Filling:
     """
 
     def __init__(self, kinds: Kinds, capacity: Sequence[int]) -> None:
-        import numpy as np  # noqa: PLC0415 - imported when used
+        import numpy as np
 
         self._np, self._capacity, self._left = np, capacity, list(capacity)
         count, owners = len(kinds.owner), len(kinds.weights)

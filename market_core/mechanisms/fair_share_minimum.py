@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 
-from market_core.mechanisms.fair_share_arrays import Claims
 from market_core.mechanisms.fair_share_filling import Claim, fill
 from market_core.mechanisms.procurement import TooLarge
 
@@ -71,7 +70,9 @@ def _one_by_one(
 def _on_arrays(
     supply: int, claims: Sequence[Claim], weights: Mapping[str, int], minimums: Sequence[int]
 ) -> Filling:
-    import numpy as np  # noqa: PLC0415 - imported when used
+    import numpy as np
+
+    from market_core.mechanisms.fair_share_arrays import Claims
 
     columns, least = Claims(claims, weights), np.array(minimums, np.int64)
 

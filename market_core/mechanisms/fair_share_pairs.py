@@ -15,7 +15,7 @@ _HALVES = 2.0**27 + 1
 
 def pair(numbers: Any) -> Pair:
     """Return whole numbers below 2^53, or doubles, as a pair of arrays."""
-    import numpy as np  # noqa: PLC0415 - imported when used
+    import numpy as np
 
     top = np.asarray(numbers, dtype=np.float64)
     return top, np.zeros_like(top)
@@ -78,7 +78,7 @@ def total(numbers: Pair) -> Pair:
 
 def totals(numbers: Pair, first: Any) -> Pair:
     """Return the sums of groups, each from its `first` number to the next group's."""
-    import numpy as np  # noqa: PLC0415 - imported when used
+    import numpy as np
 
     sizes = np.diff(first, append=len(numbers[0]))
     sums = at(numbers, first)
@@ -90,7 +90,7 @@ def totals(numbers: Pair, first: Any) -> Pair:
 
 def least(one: Pair, other: Pair, where: Any) -> Pair:
     """Return the lesser of two, of other only `where` it counts."""
-    import numpy as np  # noqa: PLC0415 - imported when used
+    import numpy as np
 
     other_is = where & ((other[0] < one[0]) | ((other[0] == one[0]) & (other[1] < one[1])))
     return np.where(other_is, other[0], one[0]), np.where(other_is, other[1], one[1])
@@ -98,7 +98,7 @@ def least(one: Pair, other: Pair, where: Any) -> Pair:
 
 def larger(one: Pair, other: Pair) -> Pair:
     """Return the larger of two."""
-    import numpy as np  # noqa: PLC0415 - imported when used
+    import numpy as np
 
     first = (one[0] > other[0]) | ((one[0] == other[0]) & (one[1] > other[1]))
     return np.where(first, one[0], other[0]), np.where(first, one[1], other[1])

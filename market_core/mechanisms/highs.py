@@ -132,7 +132,7 @@ def listed(entries: Iterable[tuple[int, int, float]]) -> tuple[list[int], list[i
 
 def _fresh(seconds: float | None, **more: Any) -> tuple[Any, Any]:
     """Return the module and a new HiGHS that stops nowhere short of the best whole number."""
-    import highspy as untyped  # noqa: PLC0415 - imported when used
+    import highspy as untyped
 
     highspy: Any = untyped
     solver = highspy.Highs()
@@ -153,7 +153,7 @@ def _fresh(seconds: float | None, **more: Any) -> tuple[Any, Any]:
 
 def _program(highspy: Any, matrix: Matrix) -> Any:
     """Return the programme as HiGHS takes it, column by column."""
-    import numpy as np  # noqa: PLC0415 - imported when used
+    import numpy as np
 
     program = highspy.HighsLp()
     program.num_col_, program.num_row_ = len(matrix.cost), len(matrix.low)

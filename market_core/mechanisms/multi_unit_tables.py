@@ -36,7 +36,7 @@ class Tables:
     """
 
     def __init__(self, problem: UnitProblem, runs: Sequence[Run], top: int, cap: int | None = None) -> None:
-        import numpy as np  # noqa: PLC0415 - imported when used
+        import numpy as np
 
         self._np, self._problem, self._top = np, problem, top
         self._runs = [_capped(run, top if cap is None else min(cap, top)) for run in runs]

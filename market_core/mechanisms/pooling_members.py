@@ -31,7 +31,7 @@ class Curve:
     """
 
     def __init__(self, totals: Sequence[int], unit: int) -> None:
-        import numpy as np  # noqa: PLC0415 - imported when used
+        import numpy as np
 
         self._np, self._unit, self._needs = np, unit, [unit * each for each in totals]
         self._most = max(self._needs[-1], unit * len(totals))

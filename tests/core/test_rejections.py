@@ -36,6 +36,8 @@ def test_waiting_helps_only_where_it_says_so():
 
 
 FACTS = {
+    "holder": "acme/a",
+    "entry": "off_gpu_1",
     "bound": "claude",
     "unless": "",
     "tool": "bid",

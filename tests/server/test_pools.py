@@ -62,7 +62,10 @@ async def test_five_members_buy_together_and_everybody_has_a_receipt():
             == "your demand was allocated: 40 for 160 credits (4 each), 80 better than your limit (dem_gpu-hours_t1)"
         )
         told = {row["what"]: row["why"] for row in (await shop.ask("inbox", agent="dan"))["news"]}
-        assert told["left_out"] == "your entry was left out of a clearing; its limit does not reach the price"
+        assert (
+            told["left_out"]
+            == "your entry was left out of a clearing; its limit does not reach 4 a unit, by which a pool's members are chosen"
+        )
         told = {row["what"]: row["why"] for row in (await shop.ask("inbox", agent="ann"))["news"]}
         assert told["pool_bought"] == "your pool has bought: from s 40"
         inbox = await shop.ask("inbox", agent="s")
