@@ -97,6 +97,15 @@ def open_pool(command: AggregateDemand, book: Resource, facts: Facts) -> tuple[l
     return [opened], [_auction(opened, book, sorted(owners), facts)]
 
 
+def terms_of(opened: PoolOpened) -> str:
+    """Return what members and suppliers should know of a pool: how its saving is shared, and when it lapses."""
+    least = [f"{opened.threshold.owners} owners" if opened.threshold.owners > 1 else ""]
+    least.append("" if opened.threshold.quantity is None else f"{plain(opened.threshold.quantity)} units")
+    asked = " and ".join(filter(None, least))
+    lapses = f" It lapses unless members of {asked} are in it then." if asked else ""
+    return f"What it saves is shared by the rule {opened.sharing}.{lapses}"
+
+
 def _auction(opened: PoolOpened, book: Resource, owners: Sequence[str], facts: Facts) -> AuctionCreated:
     # No max_price: the highest limit would tell one member's own.
     units = -(-micros(opened.quantity) // MICRO)
@@ -106,7 +115,7 @@ def _auction(opened: PoolOpened, book: Resource, owners: Sequence[str], facts: F
         opened.auction_id,
         f"{MARKET}/{opened.pool_id}",  # an owner that no agent can have
         f"{units} units of {name_of(book.name)}{unit}, for {opened.owners} owners together",
-        "Fewer may be bought: as many as the members' limits pay for.",
+        f"Fewer may be bought: as many as the members' limits pay for; members may leave until it closes. {terms_of(opened)}",
         Requirements(),
         None,
         opened.payment_rule,

@@ -10,6 +10,7 @@ from market_core.book import Resource
 from market_core.commands import AggregateDemand, OfferResources, RequestBundle, RequestResources
 from market_core.handle import clearings, resource_stream
 from market_core.observation import SideSeen, see_depth
+from market_core.pools import terms_of
 from market_core.values import from_micros, name_of, plain, shown
 from server.asking import solved_again
 from server.batch import After, Answer, once
@@ -205,7 +206,7 @@ def _pooled(ask: AggregateDemand, after: After) -> tuple[BaseModel, str]:
     text = (
         f"Pooled {plain(opened.quantity)} of {name_of(book.name)} of {answers.count(opened.owners, 'owner')} in auction "
         f"{opened.auction_id}, open for bids until {shown(opened.closes_at)}. Then members, quantity, tier and price are "
-        f"chosen together: nobody pays above its limit, and suppliers get exactly what members pay."
+        f"chosen together: nobody pays above its limit, and suppliers get exactly what members pay. {terms_of(opened)}"
     )
     return (
         made,
