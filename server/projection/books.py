@@ -122,10 +122,10 @@ def _is_told_here(book: Resource, bundle_id: str) -> bool:
     return resource_of(bundle_id) == name_of(book.name)
 
 
-def _tell_book(book: Resource, at: datetime, topic: str, kind: str, by: str) -> Notice:
+def _tell_book(book: Resource, at: datetime, topic: str, kind: str, by: str, entry_id: str = "") -> Notice:
     stream = resource_stream(book.name)
-    body = json_of({"at": shown(at), "resource": book.name})
-    return Notice(topic, kind, stream.partition("/")[2], by, body)
+    told = {"at": shown(at), "resource": book.name} | ({"entry": entry_id} if entry_id else {})
+    return Notice(topic, kind, stream.partition("/")[2], by, json_of(told))
 
 
 @of_book.register
@@ -184,7 +184,7 @@ def _(event: EntriesLapsed, book: Resource) -> list[Projected]:
     return [
         *rows,
         *parts,
-        *(_tell_book(book, event.at, row.owner, f"{row.kind}_lapsed", MARKET) for row in rows),
+        *(_tell_book(book, event.at, row.owner, f"{row.kind}_lapsed", MARKET, row.id) for row in rows),
     ]
 
 

@@ -24,27 +24,7 @@ def resource_answer(seen: ResourceSeen) -> tuple[answers.ResourceSeen, str]:
         offers=side(seen.offers, seen.mean_limits[1]),
         demand_curve=_curve(seen.curves[0]) or None,
         offer_curve=_curve(seen.curves[1]) or None,
-        own=[
-            answers.EntryRow(
-                id=e.entry_id,
-                kind=e.side,
-                left=e.left,
-                limit=e.limit,
-                minimum=e.minimum or None,
-                until=e.until,
-            )
-            for e in seen.own
-        ]
-        + [
-            answers.EntryRow(
-                id=demand.bundle_id,
-                kind=f"bundle of {bundle_text({n: from_micros(a) for n, a in demand.amounts.items()})}",
-                left=from_micros(demand.left),
-                limit=demand.max_payment,
-                until=demand.until,
-            )
-            for demand in seen.own_bundles
-        ],
+        own=_own_rows(seen),
         bundles=side(seen.bundled) if seen.bundled.entries else None,
         pools=[pool_row(pool) for pool in seen.pools[:20]] or None,
         preview=[_preview_row(row) for row in seen.previews] or None,
@@ -54,47 +34,9 @@ def resource_answer(seen: ResourceSeen) -> tuple[answers.ResourceSeen, str]:
         last_clearings=[_traded(each) for each in seen.recent] or None,
         standing=_standing(seen) or None,
     )
-    text = [
-        f"Book of {name_of(seen.name)}"
-        + (f" in {seen.unit}" if seen.unit else "")
-        + (", whole units only" if seen.whole else "")
-        + (f", always cleared with policy {seen.policy}" if seen.policy else "")
-        + (f", payment_rule {seen.payment_rule}" if seen.payment_rule else "")
-        + ".",
-        answers.table(
-            ["side", "quantity", "entries", "owners", "mean limit"],
-            (
-                [name, seen_side.quantity, seen_side.entries, seen_side.owners, mean]
-                for name, seen_side, mean in zip(
-                    ("demand", "offers"), (seen.demand, seen.offers), seen.mean_limits, strict=True
-                )
-            ),
-        ),
-    ]
-    text += _curve_texts(made)
-    if made.preview:
-        heads = ["clearing now", "quantity", "clearing_price"]
-        text.append(
-            answers.table(
-                heads, ([r["policy"], r.get("quantity"), r.get("clearing_price")] for r in made.preview)
-            )
-        )
-        text += [
-            f"What {row['policy']} would give was not computed: minimums and tiers leave much to search, which "
-            "aggregate_demand does."
-            for row in made.preview
-            if "not_computed" in row
-        ]
-    elif seen.demand.entries + seen.offers.entries > MOST_DRAWN:
-        text.append(f"Curves and what clearing now would give are shown up to {MOST_DRAWN:,} entries.")
-    elif seen.demand.entries and seen.offers.entries:
-        text.append("What clearing now would give is shown only with 3 owners on each side.")
+    text = [_title(seen), _sides_table(seen), *_curve_texts(made), *_preview_texts(made, seen)]
     if made.bundles:
-        text.append(
-            f"Besides, {answers.count(seen.bundled.entries, 'bundle')} of {answers.count(seen.bundled.owners, 'owner')} "
-            f"want {plain(seen.bundled.quantity)} of it together with {', '.join(seen.bundled_with) or 'nothing else'}: "
-            "aggregate_demand via bundles, with all of these named, serves them."
-        )
+        text.append(_bundles_text(seen))
     text += [
         f"In a pool until {pool['closes_at']}: {pool['quantity']} of {pool['owners']} owners, auction {pool['auction_id']}."
         for pool in made.pools or ()
@@ -108,9 +50,85 @@ def resource_answer(seen: ResourceSeen) -> tuple[answers.ResourceSeen, str]:
     if made.own:
         own = ([e.id, e.kind, e.left, e.limit, e.until] for e in made.own)
         text.append("Yours:\n" + answers.table(["id", "kind", "left", "limit", "until"], own))
-    can = seen.demand.entries and seen.offers.entries
-    then = "aggregate_demand trades what fits." if can else "request_resources or offer_resources add to it."
-    return made, "\n".join(text) + f"\nNext: {then}"
+    return made, "\n".join(text) + f"\nNext: {_then(seen)}"
+
+
+def _own_rows(seen: ResourceSeen) -> list[answers.EntryRow]:
+    """Return the viewer's entries, then its demand for bundles."""
+    entries = [
+        answers.EntryRow(
+            id=e.entry_id,
+            kind=e.side,
+            left=e.left,
+            limit=e.limit,
+            minimum=e.minimum or None,
+            until=e.until,
+        )
+        for e in seen.own
+    ]
+    bundles = [
+        answers.EntryRow(
+            id=demand.bundle_id,
+            kind=f"bundle of {bundle_text({n: from_micros(a) for n, a in demand.amounts.items()})}",
+            left=from_micros(demand.left),
+            limit=demand.max_payment,
+            until=demand.until,
+        )
+        for demand in seen.own_bundles
+    ]
+    return entries + bundles
+
+
+def _title(seen: ResourceSeen) -> str:
+    said = [
+        f"Book of {name_of(seen.name)}",
+        f" in {seen.unit}" if seen.unit else "",
+        ", whole units only" if seen.whole else "",
+        f", always cleared with policy {seen.policy}" if seen.policy else "",
+        f", payment_rule {seen.payment_rule}" if seen.payment_rule else "",
+    ]
+    return "".join(said) + "."
+
+
+def _sides_table(seen: ResourceSeen) -> str:
+    sides = zip(("demand", "offers"), (seen.demand, seen.offers), seen.mean_limits, strict=True)
+    rows = ([name, one.quantity, one.entries, one.owners, mean] for name, one, mean in sides)
+    return answers.table(["side", "quantity", "entries", "owners", "mean limit"], rows)
+
+
+def _preview_texts(made: answers.ResourceSeen, seen: ResourceSeen) -> list[str]:
+    """Return what clearing now would give under each policy, or why that is not shown."""
+    if made.preview:
+        heads = ["clearing now", "quantity", "clearing_price"]
+        rows = ([row["policy"], row.get("quantity"), row.get("clearing_price")] for row in made.preview)
+        hard = [row["policy"] for row in made.preview if "not_computed" in row]
+        return [answers.table(heads, rows)] + [
+            f"What {policy} would give was not computed: minimums and tiers leave much to search, which "
+            "aggregate_demand does."
+            for policy in hard
+        ]
+    if seen.demand.entries + seen.offers.entries > MOST_DRAWN:
+        return [f"Curves and what clearing now would give are shown up to {MOST_DRAWN:,} entries."]
+    if seen.demand.entries and seen.offers.entries:
+        return ["What clearing now would give is shown only with 3 owners on each side."]
+    return []
+
+
+def _bundles_text(seen: ResourceSeen) -> str:
+    bundles, owners = seen.bundled.entries, seen.bundled.owners
+    return (
+        f"Besides, {plain(seen.bundled.quantity)} of it is wanted together with "
+        f"{', '.join(seen.bundled_with) or 'nothing else'}, in {answers.count(bundles, 'bundle')} of "
+        f"{answers.count(owners, 'owner')}: aggregate_demand via bundles, with all of these named, serves them."
+    )
+
+
+def _then(seen: ResourceSeen) -> str:
+    if seen.demand.entries and seen.offers.entries:
+        return "aggregate_demand trades what fits."
+    if seen.demand.entries:
+        return "offer_resources sells to it, or aggregate_demand via auction buys it in one auction."
+    return "request_resources or offer_resources add to it."
 
 
 def _curve_texts(made: answers.ResourceSeen) -> list[str]:

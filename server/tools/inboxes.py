@@ -288,6 +288,9 @@ def _same(item: Posted) -> tuple[str, str, int]:
         "bundle_allocated",
         "offer_sold",
         "left_out",
+        "demand_lapsed",
+        "offer_lapsed",
+        "bundle_lapsed",
         "pool_supply",
         "pool_bought",
     )
@@ -299,10 +302,10 @@ def _amounts(body: dict[str, Any], *, seller: bool) -> str:
     if "weight" in body:
         return f": priority {body['priority']}, weight {body['weight']}"
     because = f"; {_because(body, seller=seller)}" if body.get("reason") else ""
-    if "quantity" not in body:
-        return f": {body['why']}" if body.get("why") else because
-    told = f": {body['quantity']} for {body['payment']} credits"
     of = f" ({body['entry']})" if body.get("entry") else ""
+    if "quantity" not in body:
+        return f": {body['why']}" if body.get("why") else of + because
+    told = f": {body['quantity']} for {body['payment']} credits"
     if body.get("unit_price"):
         told += f" ({body['unit_price']} each)"
     if body.get("saving"):

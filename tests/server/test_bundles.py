@@ -93,7 +93,7 @@ async def test_who_waits_for_a_bundle_hears_of_offers_of_each_of_its_resources()
         assert "1 bundle with it, which aggregate_demand via bundles serves" in text
         assert [row["id"] for row in (await shop.ask("inbox", agent="ann"))["news"]] == ["b"]
         text = await shop.text("get_resource", resource="b")
-        assert "want 1 of it together with a:" in text
+        assert "1 of it is wanted together with a, in 1 bundle of 1 owner:" in text
         refusal = await shop.refusal("aggregate_demand", agent="x", resources=["b"], via="bundles")
         assert refusal["facts"]["missing"] == ["a"]
         await shop.ask("withdraw", agent="ann", id=made["demand_id"])

@@ -64,7 +64,7 @@ async def test_five_members_buy_together_and_everybody_has_a_receipt():
         told = {row["what"]: row["why"] for row in (await shop.ask("inbox", agent="dan"))["news"]}
         assert (
             told["left_out"]
-            == "your entry was left out of a clearing; its limit does not reach 4 a unit, by which a pool's members are chosen"
+            == "your entry was left out of a clearing (dem_gpu-hours_t4); its limit does not reach 4 a unit, by which a pool's members are chosen"
         )
         told = {row["what"]: row["why"] for row in (await shop.ask("inbox", agent="ann"))["news"]}
         assert told["pool_bought"] == "your pool has bought: from s 40"
